@@ -1,0 +1,59 @@
+# `make help` lists what there is. Nothing but Go is needed, except where a target says so.
+
+export CGO_ENABLED ?= 0
+BIN := $(CURDIR)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test race lint workflowcheck fuzz cover bench replay tidy clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/audittrail (production) and bin/audittrail-standalone (with the embedded Temporal server)
+	go build -trimpath -o $(BIN)/audittrail ./cmd/audittrail
+	go build -trimpath -o $(BIN)/audittrail-standalone ./standalone
+
+demo: ## run the whole product here, with sample data, and stay up
+	go run ./standalone demo
+
+test: ## every test
+	go test ./... ./standalone/...
+
+race: ## every test of the root module under the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race -timeout 20m ./...
+
+lint: $(BIN)/golangci-lint ## gofmt, vet and the linter, import rules included
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }
+	go vet ./... ./standalone/...
+	$(BIN)/golangci-lint run ./...
+	cd standalone && $(BIN)/golangci-lint run ./...
+
+workflowcheck: $(BIN)/workflowcheck ## prove that workflows are deterministic
+	$(BIN)/workflowcheck ./workflows/...
+
+replay: ## replay the recorded workflow histories
+	go test -count=1 -run Replay ./workflows/...
+
+FUZZTIME ?= 10s
+fuzz: ## fuzz every parser for FUZZTIME (10s) each
+	./scripts/fuzz $(FUZZTIME)
+
+cover: ## coverage of the packages that must have 85 %, and fail below it
+	./scripts/cover
+
+bench: ## measure every line of the speed table, as ratios in one run, and fail below the bar
+	go run ./test/bench
+
+tidy: ## tidy all modules
+	go mod tidy
+	cd standalone && GOWORK=off go mod tidy
+	cd tools && GOWORK=off go mod tidy
+
+clean: ## delete what was built here
+	rm -rf bin dist
+
+$(BIN)/golangci-lint: tools/go.mod
+	cd tools && GOWORK=off go build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(BIN)/workflowcheck: tools/go.mod
+	cd tools && GOWORK=off go build -o $@ go.temporal.io/sdk/contrib/tools/workflowcheck
