@@ -1,0 +1,141 @@
+package audit
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func principal(role Role, scopes ...Scope) Principal {
+	return Principal{Organization: "acme", Member: "u_17", Role: role, Key: "k", Scopes: scopes}
+}
+
+func TestAllowIsTheRoleAndTheScope(t *testing.T) {
+	allowed := map[Role][]Scope{
+		RoleCreator:      Scopes(),
+		RoleSystemAdmin:  Scopes(),
+		RoleContactAdmin: {ScopeEventsRead, ScopeExports, ScopeReminders},
+		RoleMember:       {ScopeEventsRead, ScopeExports},
+		"":               nil,
+		"guest":          nil,
+	}
+	for role, scopes := range allowed {
+		for _, scope := range Scopes() {
+			want := slices.Contains(scopes, scope)
+			for name, p := range map[string]Principal{"the scope": principal(role, scope), "admin": principal(role, ScopeAdmin), "all": principal(role, Scopes()...)} {
+				if err := p.Allow(scope); (err == nil) != want || err != nil && (CodeOf(err) != CodeForbidden || !strings.Contains(err.Error(), string(scope))) {
+					t.Errorf("%s with %s for %s: %v", role, name, scope, err)
+				}
+			}
+			for _, other := range Scopes() {
+				if other == scope || other == ScopeAdmin {
+					continue
+				}
+				if err := principal(role, other).Allow(scope); CodeOf(err) != CodeForbidden || !strings.Contains(err.Error(), string(scope)) {
+					t.Errorf("%s with %s for %s: %v", role, other, scope, err)
+				}
+			}
+			if err := principal(role).Allow(scope); CodeOf(err) != CodeForbidden {
+				t.Errorf("%s without scopes for %s: %v", role, scope, err)
+			}
+		}
+	}
+	if err := principal(RoleMember).Allow("everything"); CodeOf(err) != CodeForbidden {
+		t.Errorf("an unknown scope: %v", err)
+	}
+}
+
+// sight is what each role sees of the logs: of others and of oneself.
+var sight = map[Role]struct{ others, own []Log }{
+	RoleCreator:      {Logs(), Logs()},
+	RoleSystemAdmin:  {Logs(), Logs()},
+	RoleContactAdmin: {[]Log{LogLogin, LogOperation}, []Log{LogLogin, LogOperation}},
+	RoleMember:       {nil, []Log{LogLogin}},
+	"":               {},
+}
+
+func TestSeesIsTheTableOfTheDesign(t *testing.T) {
+	for role, want := range sight {
+		p := principal(role)
+		for _, log := range Logs() {
+			for actor, visible := range map[string][]Log{"u_17": want.own, "u_99": want.others} {
+				e := &Event{Organization: "acme", Log: log, Actor: Actor{ID: actor}}
+				if got := p.Sees(e); got != slices.Contains(visible, log) {
+					t.Errorf("%q sees %s of %s: %t", role, log, actor, got)
+				}
+				e.Organization = "other"
+				if p.Sees(e) {
+					t.Errorf("%q sees %s of %s in another organization", role, log, actor)
+				}
+			}
+			if got := p.SeesLog(log); got != slices.Contains(want.own, log) {
+				t.Errorf("%q sees log %s: %t", role, log, got)
+			}
+		}
+	}
+	if p := (Principal{Organization: "acme", Role: RoleMember}); p.Sees(&Event{Organization: "acme", Log: LogLogin}) {
+		t.Error("a member without an id sees events without an actor")
+	}
+}
+
+// TestNarrowAgreesWithSees: a narrowed query holds exactly the events that match the query given and are in sight.
+func TestNarrowAgreesWithSees(t *testing.T) {
+	var events []Event
+	for _, log := range Logs() {
+		for _, actor := range []string{"u_17", "u_99"} {
+			events = append(events, Event{Organization: "acme", Log: log, Actor: Actor{ID: actor}})
+		}
+	}
+	matches := func(q Query, e Event) bool {
+		return (len(q.Logs) == 0 || slices.Contains(q.Logs, e.Log)) && (len(q.Actors) == 0 || slices.Contains(q.Actors, e.Actor.ID))
+	}
+	queries := []Query{{}, {Actors: []string{"u_17"}}, {Actors: []string{"u_17", "u_99"}}, {Logs: []Log{LogLogin}}, {Logs: []Log{LogLogin}, Actors: []string{"u_17"}}, {Text: "x"}}
+	for role := range sight {
+		p := principal(role)
+		for _, q := range queries {
+			before := Query{Logs: slices.Clone(q.Logs), Actors: slices.Clone(q.Actors), Text: q.Text}
+			narrowed, err := p.Narrow(q)
+			if !reflect.DeepEqual(q, before) {
+				t.Fatalf("%q: the query was changed to %+v", role, q)
+			}
+			if role == "" {
+				if CodeOf(err) != CodeForbidden {
+					t.Errorf("no role: %v", err)
+				}
+				continue
+			}
+			if err != nil || narrowed.Text != q.Text {
+				t.Fatalf("%q, %+v: %v", role, q, err)
+			}
+			for _, e := range events {
+				if got, want := matches(narrowed, e), matches(q, e) && p.Sees(&e); got != want {
+					t.Errorf("%q, %+v: %s of %s is found: %t, want %t", role, q, e.Log, e.Actor.ID, got, want)
+				}
+			}
+		}
+	}
+}
+
+func TestNarrowRefusesWhatIsOutOfSight(t *testing.T) {
+	tests := []struct {
+		name string
+		role Role
+		q    Query
+		part string
+	}{
+		{"Product Logs for a contact_admin", RoleContactAdmin, Query{Logs: []Log{LogOperation, LogProduct}}, "does not see the log product; it sees login or operation"},
+		{"Operation Logs for a member", RoleMember, Query{Logs: []Log{LogOperation}}, "does not see the log operation; it sees login"},
+		{"another's logins for a member", RoleMember, Query{Actors: []string{"u_99"}}, "nothing of others"},
+		{"an unknown role", "guest", Query{}, "guest sees no log"},
+		{"a log that is none", RoleCreator, Query{Logs: []Log{"x"}}, "does not see the log x"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := principal(tt.role).Narrow(tt.q)
+			if CodeOf(err) != CodeForbidden || !strings.Contains(err.Error(), tt.part) {
+				t.Fatal(err)
+			}
+		})
+	}
+}

@@ -1,0 +1,134 @@
+package audit
+
+import "slices"
+
+// ActionInfo names and describes one action of the catalogue.
+type ActionInfo struct {
+	Action string `json:"action"`
+	// Log is the log in which the action belongs.
+	Log Log `json:"log"`
+	// Title is a short name to choose it by: "Add member".
+	Title string `json:"title"`
+	// Description says when it is recorded, in one sentence.
+	Description string `json:"description"`
+}
+
+// RangeAuditTrail is the range of what the server records itself: that the trail was read, exported or set up differently.
+// Producers cannot send it.
+const RangeAuditTrail = "audit_trail"
+
+// The actions that the server records itself.
+const (
+	ActionEventsSearched       = "audit_trail.events.searched"
+	ActionEventViewed          = "audit_trail.event.viewed"
+	ActionSummaryViewed        = "audit_trail.summary.viewed"
+	ActionExportRequested      = "audit_trail.export.requested"
+	ActionExportReady          = "audit_trail.export.ready"
+	ActionExportFailed         = "audit_trail.export.failed"
+	ActionExportDownloaded     = "audit_trail.export.downloaded"
+	ActionExportCancelled      = "audit_trail.export.cancelled"
+	ActionExportRevoked        = "audit_trail.export.revoked"
+	ActionExportExpired        = "audit_trail.export.expired"
+	ActionReminderCreated      = "audit_trail.reminder.created"
+	ActionReminderUpdated      = "audit_trail.reminder.updated"
+	ActionReminderDeleted      = "audit_trail.reminder.deleted"
+	ActionReminderTested       = "audit_trail.reminder.tested"
+	ActionReminderUnsubscribed = "audit_trail.reminder.unsubscribed"
+	ActionKeyCreated           = "audit_trail.key.created"
+	ActionKeyRevoked           = "audit_trail.key.revoked"
+	ActionMemberViewed         = "audit_trail.member.viewed"
+	ActionMembersListed        = "audit_trail.members.listed"
+	ActionMemberUpdated        = "audit_trail.member.updated"
+	ActionOrganizationCreated  = "audit_trail.organization.created"
+	ActionOrganizationUpdated  = "audit_trail.organization.updated"
+	ActionRetentionRan         = "audit_trail.retention.ran"
+)
+
+// Catalogue returns every built-in action, by range. The caller may change the slice.
+func Catalogue() []ActionInfo { return slices.Clone(catalogue) }
+
+// Catalogue returns every built-in action and then the organization's own ones.
+func (o Organization) Catalogue() []ActionInfo { return append(Catalogue(), o.Actions...) }
+
+func isBuiltIn(action string) bool {
+	return slices.ContainsFunc(catalogue, func(a ActionInfo) bool { return a.Action == action })
+}
+
+var catalogue = slices.Concat(
+	operations(contactsActions), operations(openPlatformActions), operations(enterpriseActions),
+	loginActions, operations(auditTrailActions),
+)
+
+// operations puts actions into Operation Logs.
+func operations(actions []ActionInfo) []ActionInfo {
+	for i := range actions {
+		actions[i].Log = LogOperation
+	}
+	return actions
+}
+
+var contactsActions = []ActionInfo{
+	{Action: "contacts.member.added", Title: "Add member", Description: "A member was added to the directory."},
+	{Action: "contacts.member.deleted", Title: "Delete member", Description: "A member was deleted from the directory."},
+	{Action: "contacts.member.enabled", Title: "Enable member", Description: "A deactivated member was made active again."},
+	{Action: "contacts.member.disabled", Title: "Disable member", Description: "A member was deactivated and can no longer sign in."},
+	{Action: "contacts.member.updated", Title: "Edit member", Description: "A member's details, departments or role were changed."},
+	{Action: "contacts.role_group.created", Title: "Create role group", Description: "A role group was created."},
+	{Action: "contacts.role_group.updated", Title: "Edit role group", Description: "A role group's name or rights were changed."},
+	{Action: "contacts.role_group.deleted", Title: "Delete role group", Description: "A role group was deleted."},
+	{Action: "contacts.role_group.member_added", Title: "Add member to role group", Description: "A member was given the rights of a role group."},
+	{Action: "contacts.role_group.member_removed", Title: "Remove member from role group", Description: "A member lost the rights of a role group."},
+	{Action: "contacts.department.created", Title: "Create department", Description: "A department was created."},
+	{Action: "contacts.department.updated", Title: "Edit department", Description: "A department was renamed, moved or given another manager."},
+	{Action: "contacts.department.deleted", Title: "Delete department", Description: "A department was deleted."},
+}
+
+var openPlatformActions = []ActionInfo{
+	{Action: "open_platform.plugin.enabled", Title: "Enable plugin", Description: "A plugin was switched on for the enterprise."},
+	{Action: "open_platform.plugin.disabled", Title: "Disable plugin", Description: "A plugin was switched off for the enterprise."},
+	{Action: "open_platform.plugin.imported", Title: "Import plugin", Description: "A plugin was imported from a file or the marketplace."},
+	{Action: "open_platform.key.enabled", Title: "Enable key", Description: "A key of the open platform was switched on."},
+	{Action: "open_platform.key.disabled", Title: "Disable key", Description: "A key of the open platform was switched off."},
+}
+
+var enterpriseActions = []ActionInfo{
+	{Action: "enterprise.contact_group.created", Title: "Create contact management group", Description: "A contact management group was created."},
+	{Action: "enterprise.contact_group.updated", Title: "Edit contact management group", Description: "A contact management group's members or scope were changed."},
+	{Action: "enterprise.contact_group.deleted", Title: "Delete contact management group", Description: "A contact management group was deleted."},
+	{Action: "enterprise.product.enabled", Title: "Enable product", Description: "A product was switched on for the enterprise."},
+	{Action: "enterprise.product.disabled", Title: "Disable product", Description: "A product was switched off for the enterprise."},
+	{Action: "enterprise.order.created", Title: "Create order", Description: "An order for products or seats was placed."},
+	{Action: "enterprise.order.paid", Title: "Pay order", Description: "An order was paid."},
+}
+
+var loginActions = []ActionInfo{
+	{Action: "login.succeeded", Log: LogLogin, Title: "Sign in", Description: "A member signed in."},
+	{Action: "login.failed", Log: LogLogin, Title: "Failed sign-in", Description: "An attempt to sign in was refused."},
+	{Action: "login.ended", Log: LogLogin, Title: "Sign out", Description: "A member signed out, or the session ended."},
+}
+
+var auditTrailActions = []ActionInfo{
+	{Action: ActionEventsSearched, Title: "Search events", Description: "Someone searched or listed events."},
+	{Action: ActionEventViewed, Title: "View event", Description: "Someone opened one event."},
+	{Action: ActionSummaryViewed, Title: "View summary", Description: "Someone looked at counts of events."},
+	{Action: ActionExportRequested, Title: "Request export", Description: "Someone asked for events as files."},
+	{Action: ActionExportReady, Title: "Finish export", Description: "The files of an export became ready."},
+	{Action: ActionExportFailed, Title: "Fail export", Description: "An export could not be finished."},
+	{Action: ActionExportDownloaded, Title: "Download export", Description: "Someone fetched a file of an export."},
+	{Action: ActionExportCancelled, Title: "Cancel export", Description: "Someone stopped an export before it was ready."},
+	{Action: ActionExportRevoked, Title: "Revoke export", Description: "Someone took the files of an export back before they expired."},
+	{Action: ActionExportExpired, Title: "Expire export", Description: "The files of an export were deleted when their 24 hours were over."},
+	{Action: ActionReminderCreated, Title: "Create reminder", Description: "Someone created a reminder."},
+	{Action: ActionReminderUpdated, Title: "Edit reminder", Description: "Someone changed, paused or resumed a reminder."},
+	{Action: ActionReminderDeleted, Title: "Delete reminder", Description: "Someone deleted a reminder."},
+	{Action: ActionReminderTested, Title: "Test reminder", Description: "Someone sent a test message of a reminder."},
+	{Action: ActionReminderUnsubscribed, Title: "Unsubscribe from reminder", Description: "A recipient opted out of a channel of a reminder."},
+	{Action: ActionKeyCreated, Title: "Create API key", Description: "Someone created an API key of the audit trail."},
+	{Action: ActionKeyRevoked, Title: "Revoke API key", Description: "Someone revoked an API key of the audit trail."},
+	{Action: ActionMemberViewed, Title: "View member", Description: "Someone opened the card of a member."},
+	{Action: ActionMembersListed, Title: "List members", Description: "Someone listed or searched the directory."},
+	{Action: ActionMemberUpdated, Title: "Edit directory entry", Description: "Someone changed a member's entry in the audit trail's directory."},
+	{Action: ActionOrganizationCreated, Title: "Create organization", Description: "The organization was set up."},
+	{Action: ActionOrganizationUpdated, Title: "Edit organization", Description: "Someone changed the organization's name or its own actions."},
+	{Action: ActionRetentionRan, Title: "Run retention", Description: "The daily run checked the six months and deleted what was past them."},
+}

@@ -1,0 +1,73 @@
+package audit
+
+import "time"
+
+// MemberStatus says whether a member is in the organization's structure.
+type MemberStatus string
+
+// The statuses.
+const (
+	MemberActive      MemberStatus = "active"
+	MemberDeactivated MemberStatus = "deactivated"
+	MemberDeleted     MemberStatus = "deleted"
+)
+
+// NotIncluded is the notice on the card of a member who is deactivated, deleted or not known.
+const NotIncluded = "This Member is not included in the organization structure"
+
+// Organization is a tenant.
+type Organization struct {
+	// ID is 1 to 63 of a-z, 0-9 and "-", beginning with a letter or digit; it names folders and never changes.
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	CreatedAt time.Time `json:"created_at"`
+	// Actions are the organization's own additions to the catalogue.
+	Actions []ActionInfo `json:"actions,omitempty"`
+	Version int64        `json:"version"`
+}
+
+// Member is a person in an organization's directory.
+type Member struct {
+	ID           string       `json:"id"`
+	Organization string       `json:"-"`
+	Name         string       `json:"name"`
+	Avatar       string       `json:"avatar,omitempty"` // an https URL
+	Email        string       `json:"email,omitempty"`
+	Phone        string       `json:"phone,omitempty"` // E.164
+	Departments  []string     `json:"departments,omitempty"`
+	Role         Role         `json:"role"`
+	Status       MemberStatus `json:"status"`
+	UpdatedAt    time.Time    `json:"updated_at"`
+	// Version counts the changes; a writer names the one it read, 0 for a new member.
+	Version int64 `json:"version"`
+}
+
+// Included says whether the member is in the organization's structure.
+func (m Member) Included() bool { return m.Status == MemberActive }
+
+// Key is an API key. The secret itself is shown once and not kept: Hash is its SHA-256.
+// A key acts for a member, with that member's role as it is at the time of use.
+type Key struct {
+	ID           string    `json:"id"`
+	Organization string    `json:"-"`
+	Member       string    `json:"member"`
+	Name         string    `json:"name"`
+	Prefix       string    `json:"prefix"` // the first characters, to tell keys apart
+	Hash         []byte    `json:"-"`
+	Scopes       []Scope   `json:"scopes"`
+	CreatedAt    time.Time `json:"created_at"`
+	ExpiresAt    time.Time `json:"expires_at,omitzero"` // zero: does not expire
+	LastUsedAt   time.Time `json:"last_used_at,omitzero"`
+	RevokedAt    time.Time `json:"revoked_at,omitzero"`
+}
+
+// MemberFilter chooses members. Empty fields restrict nothing.
+type MemberFilter struct {
+	// Text is found in name, id or email, case-insensitively.
+	Text   string
+	Status MemberStatus
+	Role   Role
+	// After continues behind this member id; Limit is 1 to 1,000.
+	After string
+	Limit int
+}
