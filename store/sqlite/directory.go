@@ -1,0 +1,92 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/audittrail/audittrail/audit"
+)
+
+// PutOrganization is part of store.Organizations.
+func (s *Store) PutOrganization(ctx context.Context, org audit.Organization) (audit.Organization, error) {
+	normalize(&org.CreatedAt)
+	read := org.Version
+	org.Version++
+	if err := s.put(ctx, "organizations", []column{{"id", org.ID}}, read, org); err != nil {
+		return audit.Organization{}, err
+	}
+	return org, nil
+}
+
+func scanOrganization(row scanner) (audit.Organization, error) {
+	var org audit.Organization
+	var doc []byte
+	if err := row.Scan(&doc); err != nil {
+		return org, err
+	}
+	return org, json.Unmarshal(doc, &org)
+}
+
+// Organization is part of store.Organizations.
+func (s *Store) Organization(ctx context.Context, id string) (audit.Organization, error) {
+	return one(ctx, s, "organization", scanOrganization, "SELECT doc FROM organizations WHERE id = ?", id)
+}
+
+// Organizations is part of store.Organizations.
+func (s *Store) Organizations(ctx context.Context) ([]audit.Organization, error) {
+	return all(ctx, s, "organizations", scanOrganization, "SELECT doc FROM organizations ORDER BY id")
+}
+
+// PutMember is part of store.Members.
+func (s *Store) PutMember(ctx context.Context, member audit.Member) (audit.Member, error) {
+	normalize(&member.UpdatedAt)
+	read := member.Version
+	member.Version++
+	err := s.put(ctx, "members", []column{{"organization", member.Organization}, {"id", member.ID}}, read, member,
+		column{"status", string(member.Status)}, column{"role", string(member.Role)},
+		column{"name_folded", fold(member.Name)}, column{"id_folded", fold(member.ID)}, column{"email_folded", fold(member.Email)})
+	if err != nil {
+		return audit.Member{}, err
+	}
+	return member, nil
+}
+
+// fold makes strings that differ in case only, or in how accents are encoded, equal.
+func fold(s string) string { return cases.Fold().String(norm.NFC.String(s)) }
+
+func scanMember(row scanner) (audit.Member, error) {
+	var member audit.Member
+	var doc []byte
+	if err := row.Scan(&member.Organization, &doc); err != nil {
+		return member, err
+	}
+	return member, json.Unmarshal(doc, &member)
+}
+
+// Member is part of store.Members.
+func (s *Store) Member(ctx context.Context, organization, id string) (audit.Member, error) {
+	return one(ctx, s, "member", scanMember, "SELECT organization, doc FROM members WHERE organization = ? AND id = ?", organization, id)
+}
+
+// Members is part of store.Members.
+func (s *Store) Members(ctx context.Context, organization string, filter audit.MemberFilter) ([]audit.Member, error) {
+	if err := validLimit(filter.Limit); err != nil {
+		return nil, err
+	}
+	query := "SELECT organization, doc FROM members WHERE organization = ? AND id > ?"
+	args := []any{organization, filter.After}
+	if filter.Status != "" {
+		query, args = query+" AND status = ?", append(args, string(filter.Status))
+	}
+	if filter.Role != "" {
+		query, args = query+" AND role = ?", append(args, string(filter.Role))
+	}
+	if filter.Text != "" {
+		text := fold(filter.Text)
+		query, args = query+" AND (instr(name_folded, ?) OR instr(id_folded, ?) OR instr(email_folded, ?))", append(args, text, text, text)
+	}
+	return all(ctx, s, "members", scanMember, query+" ORDER BY id LIMIT ?", append(args, filter.Limit)...)
+}

@@ -1,0 +1,51 @@
+package sqlite
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"log/slog"
+
+	"github.com/audittrail/audittrail/audit"
+)
+
+//go:embed schema.sql
+var schema string
+
+// migrations are applied in order; the file's user_version says how many it has seen. Never change one that was released: add another.
+var migrations = []string{schema}
+
+// migrate brings the tables up to date, in one transaction, so that a crash leaves the old version or the new one.
+func (s *Store) migrate(ctx context.Context, logger *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	tx, err := s.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return fault(err, "open the store")
+	}
+	defer tx.Rollback()
+	var version int
+	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return fault(err, "read the version of the store")
+	}
+	if version > len(migrations) {
+		return audit.Errorf(audit.CodeInvalid, "the store is of version %d and this program knows versions up to %d: use the newer program",
+			version, len(migrations))
+	}
+	if version == len(migrations) {
+		return nil
+	}
+	for _, statements := range migrations[version:] {
+		if _, err := tx.ExecContext(ctx, statements); err != nil {
+			return fault(err, "migrate the store")
+		}
+	}
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(migrations))); err != nil {
+		return fault(err, "migrate the store")
+	}
+	if err := tx.Commit(); err != nil {
+		return fault(err, "migrate the store")
+	}
+	logger.Info("store migrated", slog.Int("from", version), slog.Int("to", len(migrations)))
+	return nil
+}

@@ -1,0 +1,132 @@
+// Package store is the contract of the records that are not events: organizations, members, keys, reminders, deliveries,
+// messages, exports, checkpoints and secrets. It holds interfaces whose comments are the specification; the conformance suite
+// in storetest proves an engine against them.
+//
+// What holds for every method of every engine:
+//
+//   - Every call but those on organizations and key hashes names one organization; records of another one are not found.
+//   - A write that returned is durable and is seen by every later read.
+//   - Errors are audit.Error values: CodeNotFound, CodeConflict, CodeInvalid, CodeUnavailable.
+//   - Times come back in UTC and equal to the millisecond; lists come back empty, not nil-or-error, where there is nothing.
+//   - Lists by time have equal times in the order of their ids, the same way round. A limit out of bounds, and an after that is not a record
+//     of the list, are CodeInvalid (members are listed by id, and continue behind any id).
+//   - Ids are UTF-8 and not empty: others are CodeInvalid where they are written and CodeNotFound where they are read.
+//   - "Optimistic": Put takes the Version that was read (0: must not exist yet) and returns the record with the next version, or
+//     CodeConflict where another writer was first, also by deleting it.
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/audittrail/audittrail/audit"
+)
+
+// Organizations keeps tenants.
+type Organizations interface {
+	// PutOrganization is optimistic.
+	PutOrganization(ctx context.Context, org audit.Organization) (audit.Organization, error)
+	Organization(ctx context.Context, id string) (audit.Organization, error)
+	// Organizations lists all, by id.
+	Organizations(ctx context.Context) ([]audit.Organization, error)
+}
+
+// Members keeps the directory.
+type Members interface {
+	// PutMember is optimistic.
+	PutMember(ctx context.Context, member audit.Member) (audit.Member, error)
+	Member(ctx context.Context, organization, id string) (audit.Member, error)
+	// Members lists by id.
+	Members(ctx context.Context, organization string, filter audit.MemberFilter) ([]audit.Member, error)
+}
+
+// Keys keeps API keys.
+type Keys interface {
+	// CreateKey stores a new key; CodeConflict where its id or hash exists.
+	CreateKey(ctx context.Context, key audit.Key) error
+	// KeyByHash finds a key of any organization by the SHA-256 of its secret, revoked and expired ones too.
+	KeyByHash(ctx context.Context, hash []byte) (audit.Key, error)
+	// Keys lists an organization's keys, newest first, revoked ones too.
+	Keys(ctx context.Context, organization string) ([]audit.Key, error)
+	// RevokeKey marks a key as revoked at the time; revoking again changes nothing.
+	RevokeKey(ctx context.Context, organization, id string, at time.Time) error
+	// TouchKey notes when a key was last used; never moves it back. It may be written late, and is lost in a crash.
+	// CodeNotFound where there is no such key.
+	TouchKey(ctx context.Context, organization, id string, at time.Time) error
+}
+
+// Reminders keeps settings.
+type Reminders interface {
+	// PutReminder is optimistic.
+	PutReminder(ctx context.Context, reminder audit.Reminder) (audit.Reminder, error)
+	Reminder(ctx context.Context, organization, id string) (audit.Reminder, error)
+	// Reminders lists by creation time, oldest first.
+	Reminders(ctx context.Context, organization string) ([]audit.Reminder, error)
+	// DeleteReminder deletes it; its deliveries stay. CodeNotFound where there is none.
+	DeleteReminder(ctx context.Context, organization, id string) error
+}
+
+// Deliveries keeps what reminders sent.
+type Deliveries interface {
+	// SaveDelivery creates or replaces by id. CreatedAt of the first save stays. Once delivered or failed, a delivery does not
+	// go back to pending or sent: such a save is not an error and only adds the address, the provider's id and the attempts where they are
+	// missing or fewer.
+	SaveDelivery(ctx context.Context, delivery audit.Delivery) error
+	Delivery(ctx context.Context, organization, id string) (audit.Delivery, error)
+	// Deliveries lists a reminder's deliveries, newest first, at most limit (1 to 1,000), behind the delivery of id after ("": from the newest).
+	Deliveries(ctx context.Context, organization, reminder, after string, limit int) ([]audit.Delivery, error)
+}
+
+// Messages keeps Message Centers.
+type Messages interface {
+	// AddMessage stores a message; one whose id exists is left as it is.
+	AddMessage(ctx context.Context, message audit.Message) error
+	// Messages lists a member's messages, newest first, at most limit (1 to 1,000), behind the message of id after ("": from the newest).
+	Messages(ctx context.Context, organization, member, after string, limit int) ([]audit.Message, error)
+	// Unread counts a member's unread messages.
+	Unread(ctx context.Context, organization, member string) (int, error)
+	// MarkRead marks the messages of the ids as read at the time, or all where ids is nil. Ids of others' messages are ignored, and
+	// a message that was read keeps the time at which it first was.
+	MarkRead(ctx context.Context, organization, member string, ids []string, at time.Time) error
+}
+
+// Exports keeps export requests.
+type Exports interface {
+	// PutExport is optimistic.
+	PutExport(ctx context.Context, export audit.Export) (audit.Export, error)
+	Export(ctx context.Context, organization, id string) (audit.Export, error)
+	// Exports lists newest first, at most limit (1 to 1,000), behind the export of id after ("": from the newest). member "" means everyone's.
+	Exports(ctx context.Context, organization, member, after string, limit int) ([]audit.Export, error)
+	// OpenExports lists every export of an organization that is running or ready: what has to have a workflow.
+	OpenExports(ctx context.Context, organization string) ([]audit.Export, error)
+}
+
+// Checkpoints keeps how far readers of the tail have come.
+type Checkpoints interface {
+	// Checkpoint returns the named checkpoint, "" where there is none.
+	Checkpoint(ctx context.Context, organization, name string) (string, error)
+	// SaveCheckpoint replaces it.
+	SaveCheckpoint(ctx context.Context, organization, name, value string) error
+}
+
+// Secrets keeps random keys that all processes share.
+type Secrets interface {
+	// Secret returns the 32 random bytes of that name, made at the first call; every process gets the same.
+	Secret(ctx context.Context, name string) ([]byte, error)
+}
+
+// Store is an engine: all roles, health and an end.
+type Store interface {
+	Organizations
+	Members
+	Keys
+	Reminders
+	Deliveries
+	Messages
+	Exports
+	Checkpoints
+	Secrets
+	Name() string
+	Ready(ctx context.Context) error
+	Close() error
+}
