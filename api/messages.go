@@ -1,0 +1,58 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/audittrail/audittrail/audit"
+)
+
+// listMessages is GET /v1/messages: the caller's own Message Center.
+func (s *Server) listMessages(r *request) error {
+	limit, limitErr := r.limit(audit.DefaultPage, audit.MaxPage)
+	after, afterErr := r.single("cursor")
+	if err := joinFields(limitErr, afterErr); err != nil {
+		return err
+	}
+	messages, err := s.cfg.Messages.Messages(r.ctx, r.by.Organization, r.by.Member, after, limit)
+	if err != nil {
+		return cursorError(err)
+	}
+	unread, err := s.cfg.Messages.Unread(r.ctx, r.by.Organization, r.by.Member)
+	if err != nil {
+		return err
+	}
+	answer := list("messages", messages, len(messages) == limit, func() string { return messages[len(messages)-1].ID })
+	answer["unread"] = unread
+	return r.json(http.StatusOK, answer)
+}
+
+// readInput is the body of POST /v1/messages/read.
+type readInput struct {
+	IDs *[]string `json:"ids"`
+	All bool      `json:"all"`
+}
+
+// readMessages is POST /v1/messages/read.
+func (s *Server) readMessages(r *request) error {
+	var in readInput
+	if err := r.readJSON(&in); err != nil {
+		return err
+	}
+	var ids []string
+	switch {
+	case in.All == (in.IDs != nil):
+		return audit.InvalidField("ids", "is required, or all: true in its place")
+	case in.IDs != nil && len(*in.IDs) > audit.MaxPage:
+		return audit.InvalidField("ids", "has %d entries; at most %d are allowed", len(*in.IDs), audit.MaxPage)
+	case in.IDs != nil:
+		ids = append([]string{}, *in.IDs...) // never nil, which would mean all
+	}
+	if err := s.cfg.Messages.MarkRead(r.ctx, r.by.Organization, r.by.Member, ids, s.now().UTC().Truncate(audit.TimePrecision)); err != nil {
+		return err
+	}
+	unread, err := s.cfg.Messages.Unread(r.ctx, r.by.Organization, r.by.Member)
+	if err != nil {
+		return err
+	}
+	return r.json(http.StatusOK, map[string]int{"unread": unread})
+}

@@ -1,0 +1,95 @@
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/audittrail/audittrail/audit"
+)
+
+// failureTimeout bounds how long the second record of a change that failed may take.
+const failureTimeout = 5 * time.Second
+
+// entry is what the trail keeps about its own use.
+type entry struct {
+	action   string
+	message  string
+	targets  []audit.Target
+	changes  []audit.Change
+	metadata map[string]string
+}
+
+// record stores, durably, that someone used the trail. Where it cannot, its error is the request's: nothing is shown or changed unrecorded.
+func (s *Server) record(ctx context.Context, r *request, by audit.Principal, e entry) error {
+	return s.append(ctx, r, by, e, audit.OutcomeSuccess)
+}
+
+func (s *Server) append(ctx context.Context, r *request, by audit.Principal, e entry, outcome audit.Outcome) error {
+	event := &audit.Event{
+		ID: newID(), Time: s.now().UTC().Truncate(audit.TimePrecision), Log: audit.LogOperation, Action: e.action, Outcome: outcome,
+		Actor:   audit.Actor{ID: by.Member, Name: by.MemberName, Type: "member"},
+		Targets: e.targets, Source: audit.Source{IP: remoteAddr(r), Platform: "api", UserAgent: cut(string(r.c.Request().Header.UserAgent()), audit.MaxValueBytes)},
+		Message: cut(e.message, audit.MaxMessageBytes), Changes: e.changes,
+		Metadata: map[string]string{"request_id": r.id},
+	}
+	if by.Key != "" {
+		event.Metadata["key"] = by.Key
+	}
+	for k, v := range e.metadata {
+		if v != "" {
+			event.Metadata[k] = cut(v, audit.MaxValueBytes)
+		}
+	}
+	if s.cfg.GeoIP != nil && event.Source.IP.IsValid() {
+		event.Source.Location, _ = s.cfg.GeoIP(event.Source.IP)
+	}
+	if err := event.Validate(s.now()); err != nil {
+		return audit.WithCause(audit.CodeInternal, err, "the use of the trail could not be recorded, so nothing was done")
+	}
+	_, err := s.cfg.Ingester.Append(ctx, by.Organization, []*audit.Event{event})
+	return err
+}
+
+// recorded records a change and then makes it. In this order a crash between the two leaves a record of something that was not
+// done, never the opposite; where the change fails, a second record with the outcome failure says so.
+func (s *Server) recorded(r *request, by audit.Principal, e entry, change func() error) error {
+	if err := s.record(r.ctx, r, by, e); err != nil {
+		return err
+	}
+	err := change()
+	if err == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), failureTimeout)
+	defer cancel()
+	e.message += ", which failed"
+	if again := s.append(ctx, r, by, e, audit.OutcomeFailure); again != nil {
+		s.log.Error("api: failure of a recorded change not recorded", slog.String("request_id", r.id), slog.String("action", e.action), slog.Any("error", again))
+	}
+	return err
+}
+
+func remoteAddr(r *request) netip.Addr {
+	addr, ok := netip.AddrFromSlice(r.c.Context().RemoteIP())
+	if !ok {
+		return netip.Addr{}
+	}
+	return addr.Unmap()
+}
+
+// cut makes text fit into a field of an event.
+func cut(v string, most int) string {
+	v = strings.Map(func(c rune) rune {
+		if c < ' ' && c != '\n' && c != '\t' || c >= 0x7f && c < 0xa0 {
+			return ' '
+		}
+		return c
+	}, strings.ToValidUTF8(v, "\uFFFD"))
+	if len(v) <= most {
+		return v
+	}
+	return strings.ToValidUTF8(v[:most-len("…")], "") + "…"
+}
