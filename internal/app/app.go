@@ -1,0 +1,180 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/audittrail/audittrail/api"
+	"github.com/audittrail/audittrail/internal/config"
+	"github.com/audittrail/audittrail/notify"
+	"github.com/audittrail/audittrail/worker"
+)
+
+// Role is what a process does.
+type Role string
+
+// The roles.
+const (
+	RoleBoth   Role = "both"   // everything in one process
+	RoleAPI    Role = "api"    // answers HTTP
+	RoleWorker Role = "worker" // runs workflows and activities
+)
+
+// TemporalServer is a Temporal server that runs in this process.
+type TemporalServer interface {
+	// Address is where clients connect, as host:port.
+	Address() string
+	Stop() error
+}
+
+// StartTemporal starts a Temporal server on the data directory; port 0 takes a free one.
+type StartTemporal func(ctx context.Context, dataDir string, port int, logger *slog.Logger) (TemporalServer, error)
+
+// Options say what else a process is made of.
+type Options struct {
+	// Role is what it does; "" means both.
+	Role Role
+	// StartTemporal starts the embedded Temporal server where the configuration names no address; nil: this build has none.
+	StartTemporal StartTemporal
+	// Clock tells the time; nil means time.Now. Temporal's timers have their own.
+	Clock  func() time.Time
+	Logger *slog.Logger
+	// Version is that of the program.
+	Version string
+}
+
+// App is one process: made by New, run by Run, ended by Close.
+type App struct {
+	config   *config.Config
+	logger   *slog.Logger
+	server   *api.Server
+	worker   *worker.Worker
+	listener net.Listener
+	channels []notify.State
+	closers  []closer
+	closed   sync.Once
+	closeErr error
+}
+
+// closer ends one part, within the context's time.
+type closer struct {
+	part string
+	end  func(ctx context.Context) error
+}
+
+// New opens everything and listens, so that what cannot work is known before anything is served. Where it fails, all that was opened
+// is closed again. The caller has to call Close.
+func New(ctx context.Context, cfg *config.Config, opts Options) (*App, error) {
+	if opts.Clock == nil {
+		opts.Clock = time.Now
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.Default()
+	}
+	if err := check(cfg, opts); err != nil {
+		return nil, err
+	}
+	a := &App{config: cfg, logger: opts.Logger}
+	if err := a.assemble(ctx, opts); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+// check refuses what cannot be put together.
+func check(cfg *config.Config, opts Options) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	switch {
+	case opts.Role == RoleAPI || opts.Role == RoleWorker:
+		return fmt.Errorf("index: %s lives in one process and cannot serve a separate %s, which needs Elasticsearch: use `audittrail standalone`", cfg.Index, opts.Role)
+	case cfg.Temporal.Address == "" && opts.StartTemporal == nil:
+		return errors.New("temporal.address: this build has no embedded Temporal: name a server with --temporal-address, or use `go run ./standalone standalone`")
+	}
+	return nil
+}
+
+// onClose notes how to end a part; parts end in the reverse order.
+func (a *App) onClose(part string, end func(context.Context) error) {
+	a.closers = append(a.closers, closer{part: part, end: end})
+}
+
+func (a *App) listen(ctx context.Context) error {
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", a.config.Listen)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("listen: %s is in use by another process: stop it, or choose another address with --listen (port 0 takes a free one)", a.config.Listen)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("listen: this user may not listen on %s: choose a port above 1023 with --listen", a.config.Listen)
+	case err != nil:
+		return fmt.Errorf("listen: %w", err)
+	}
+	a.listener = listener
+	return nil
+}
+
+// URL is the address of the API on this machine.
+func (a *App) URL() string {
+	address := a.listener.Addr().(*net.TCPAddr)
+	host := address.IP.String()
+	if address.IP.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, fmt.Sprint(address.Port))
+}
+
+// Channels says which channels are on, and why the others are not.
+func (a *App) Channels() []notify.State { return slices.Clone(a.channels) }
+
+// Run serves until ctx ends or serving fails, and returns once the API has answered what it took in and activities under way have ended. It is
+// called once.
+func (a *App) Run(ctx context.Context) error {
+	workCtx, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+	var working sync.WaitGroup
+	working.Go(func() { a.worker.Run(workCtx) })
+	served := make(chan error, 1)
+	go func() { served <- a.server.Serve(a.listener) }()
+	a.logger.InfoContext(ctx, "listening", "url", a.URL(), "data_dir", a.config.DataDir, "index", a.config.Index)
+
+	var err error
+	select {
+	case <-ctx.Done():
+		a.logger.InfoContext(ctx, "shutting down: requests and activities under way are finished first", "at_most", config.ShutdownTimeout.String())
+	case err = <-served:
+		if err == nil {
+			err = errors.New("the server stopped listening")
+		}
+	}
+	endCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), config.ShutdownTimeout)
+	defer cancel()
+	if stopErr := a.server.Shutdown(endCtx); stopErr != nil {
+		err = errors.Join(err, fmt.Errorf("stop the API: %w", stopErr))
+	}
+	stopWork()
+	working.Wait()
+	return err
+}
+
+// Close ends all parts in the reverse order of their beginning. Calling it again changes nothing.
+func (a *App) Close() error {
+	a.closed.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), config.ShutdownTimeout)
+		defer cancel()
+		for _, c := range slices.Backward(a.closers) {
+			if err := c.end(ctx); err != nil {
+				a.closeErr = errors.Join(a.closeErr, fmt.Errorf("close %s: %w", c.part, err))
+			}
+		}
+	})
+	return a.closeErr
+}

@@ -1,0 +1,196 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/audittrail/audittrail/activities"
+	"github.com/audittrail/audittrail/api"
+	"github.com/audittrail/audittrail/index"
+	indexsqlite "github.com/audittrail/audittrail/index/sqlite"
+	"github.com/audittrail/audittrail/internal/blob"
+	"github.com/audittrail/audittrail/internal/config"
+	"github.com/audittrail/audittrail/internal/ingest"
+	"github.com/audittrail/audittrail/internal/jobs"
+	"github.com/audittrail/audittrail/store"
+	storesqlite "github.com/audittrail/audittrail/store/sqlite"
+	"github.com/audittrail/audittrail/worker"
+)
+
+// Folders of a data directory.
+const (
+	eventsFolder  = "events"
+	recordsFolder = "records"
+	exportsFolder = "exports"
+)
+
+// parts are what the process works with.
+type parts struct {
+	index     index.Index
+	store     store.Store
+	files     *blob.Bucket
+	jobs      *jobs.Client
+	hinter    *hinter
+	committer *ingest.Committer
+	channels  channels
+	places    *places
+	metrics   *api.Metrics
+	registry  *prometheus.Registry
+	links     api.Links
+}
+
+// assemble opens the parts and connects them.
+func (a *App) assemble(ctx context.Context, opts Options) error {
+	var p parts
+	var err error
+	if p.channels, err = newChannels(a.config, opts.Clock); err != nil {
+		return err
+	}
+	if err := a.open(ctx, &p, opts); err != nil {
+		return err
+	}
+	secret, err := p.store.Secret(ctx, api.UnsubscribeSecret)
+	if err != nil {
+		return fmt.Errorf("read the secret of unsubscribe links: %w", err)
+	}
+	p.links = api.Links{PublicURL: strings.TrimRight(a.config.PublicURL, "/"), Secret: secret}
+	if err := a.connect(ctx, &p, opts); err != nil {
+		return err
+	}
+	p.channels.add(p.store, opts.Clock)
+	a.channels = p.channels.states
+	for _, c := range a.channels {
+		opts.Logger.InfoContext(ctx, "channel", "name", c.Channel, "on", c.On, "detail", c.Detail)
+	}
+	a.server = api.New(a.apiConfig(&p, opts))
+	a.worker = worker.New(p.jobs.Temporal(), workerDeps(&p, opts))
+	return nil
+}
+
+// open opens the engines of the data directory and the port.
+func (a *App) open(ctx context.Context, p *parts, opts Options) (err error) {
+	if p.index, err = OpenIndex(ctx, a.config, opts); err != nil {
+		return err
+	}
+	a.onClose("the index", func(context.Context) error { return p.index.Close() })
+	if p.store, err = OpenStore(ctx, a.config, opts); err != nil {
+		return err
+	}
+	a.onClose("the store", func(context.Context) error { return p.store.Close() })
+	folder, err := filepath.Abs(filepath.Join(a.config.DataDir, exportsFolder))
+	if err != nil {
+		return err
+	}
+	if p.files, err = blob.Open(ctx, folderURL(folder)); err != nil {
+		return fmt.Errorf("open the folder of exports: %w", err)
+	}
+	a.onClose("the folder of exports", func(context.Context) error { return p.files.Close() })
+	if a.config.GeoIP.Database != "" {
+		if p.places, err = openPlaces(a.config.GeoIP.Database); err != nil {
+			return err
+		}
+		a.onClose("the GeoIP database", func(context.Context) error { return p.places.Close() })
+	}
+	if err := a.listen(ctx); err != nil {
+		return err
+	}
+	a.onClose("the port", func(context.Context) error {
+		if err := a.listener.Close(); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	})
+	return nil
+}
+
+// connect starts Temporal where it is embedded, and what works beside requests.
+func (a *App) connect(ctx context.Context, p *parts, opts Options) error {
+	address := a.config.Temporal.Address
+	if address == "" {
+		server, err := opts.StartTemporal(ctx, a.config.DataDir, a.config.Temporal.Port, opts.Logger)
+		if err != nil {
+			return err
+		}
+		a.onClose("embedded Temporal", func(context.Context) error { return server.Stop() })
+		address = server.Address()
+	}
+	client, err := jobs.New(jobs.Options{Address: address, Namespace: a.config.Temporal.Namespace,
+		Records: p.store, Tail: p.index, Clock: opts.Clock, Logger: opts.Logger.With("component", "jobs")})
+	if err != nil {
+		return err
+	}
+	p.jobs = client
+	a.onClose("the Temporal client", func(context.Context) error { client.Close(); return nil })
+	p.hinter = newHinter(p.store, client, opts.Clock, opts.Logger)
+	a.onClose("hints", func(context.Context) error { p.hinter.Close(); return nil })
+
+	p.registry = prometheus.NewRegistry()
+	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	p.metrics = api.NewMetrics(p.registry)
+	p.committer = ingest.New(p.index, ingest.Options{
+		Logger: opts.Logger, Committed: p.hinter.Committed,
+		Observe: func(s ingest.Stats) { p.metrics.ObserveCommit(s.Requests, s.Events, s.Wait, s.Commit, s.Err) },
+	})
+	a.onClose("ingestion", p.committer.Close)
+	return nil
+}
+
+func (a *App) apiConfig(p *parts, opts Options) api.Config {
+	cfg := api.Config{
+		Events: p.index, Ingester: p.committer, Directory: p.store, Keys: p.store, Reminders: p.store, Deliveries: p.store,
+		Messages: p.store, Exports: p.store, Secrets: p.store, Jobs: hintedJobs{p.jobs, p.hinter}, Files: p.files,
+		Channels: p.channels.forAPI(),
+		Ready: []api.ReadyCheck{
+			{Name: "index", Check: p.index.Ready}, {Name: "store", Check: p.store.Ready}, {Name: "temporal", Check: p.jobs.Ready},
+		},
+		PublicURL: a.config.PublicURL, Metrics: p.metrics, Gatherer: p.registry,
+		Clock: opts.Clock, Logger: opts.Logger, Version: opts.Version,
+		Limits: api.Limits{
+			RatePerSecond: a.config.Limits.RequestsPerSecond, RateBurst: a.config.Limits.Burst,
+			Connections: a.config.Limits.Connections, Streams: a.config.Limits.Streams,
+		},
+	}
+	if p.channels.sms != nil {
+		cfg.Twilio = p.channels.sms
+	}
+	if p.places != nil {
+		cfg.GeoIP = p.places.Find
+	}
+	return cfg
+}
+
+func workerDeps(p *parts, opts Options) worker.Deps {
+	return worker.Deps{
+		Exports:    &activities.Exports{Events: p.index, Records: p.store, Own: p.committer, Files: p.files, Clock: opts.Clock},
+		Dispatch:   &activities.Dispatch{Events: p.index, Records: p.store, Handover: p.jobs, Clock: opts.Clock, Logger: opts.Logger},
+		Reminders:  &activities.Reminders{Records: p.store, Senders: p.channels.senders, Links: p.links, Clock: opts.Clock},
+		Retention:  &activities.Retention{Index: p.index, Records: p.store, Own: p.committer, Files: p.files, Clock: opts.Clock, Logger: opts.Logger},
+		Reconciler: p.jobs,
+		Logger:     opts.Logger.With("component", "worker"),
+	}
+}
+
+// OpenIndex opens the engine of events. One process at a time can have it open.
+func OpenIndex(ctx context.Context, cfg *config.Config, opts Options) (*indexsqlite.Index, error) {
+	events, err := indexsqlite.Open(ctx, filepath.Join(cfg.DataDir, eventsFolder), indexsqlite.Options{Clock: opts.Clock, Logger: opts.Logger})
+	if err != nil {
+		return nil, fmt.Errorf("open the events in %s: %w (--data-dir chooses another directory)", cfg.DataDir, err)
+	}
+	return events, nil
+}
+
+// OpenStore opens the engine of records. Several processes on one machine can have it open.
+func OpenStore(ctx context.Context, cfg *config.Config, opts Options) (store.Store, error) {
+	records, err := storesqlite.Open(ctx, filepath.Join(cfg.DataDir, recordsFolder), storesqlite.Options{Logger: opts.Logger})
+	if err != nil {
+		return nil, fmt.Errorf("open the records in %s: %w (--data-dir chooses another directory)", cfg.DataDir, err)
+	}
+	return records, nil
+}

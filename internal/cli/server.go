@@ -1,0 +1,192 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/audittrail/audittrail/internal/app"
+	"github.com/audittrail/audittrail/internal/config"
+)
+
+type standaloneCommand struct {
+	config.Config `embed:""`
+}
+
+// Help is shown behind the summary.
+func (standaloneCommand) Help() string {
+	return `Needs nothing else: events, records, export files and an embedded Temporal server live in the data directory, and what was
+acknowledged survives a kill. Every setting can also stand in the file or the environment: see ` + "`audittrail config`" + `.
+
+  audittrail standalone --data-dir /var/lib/audittrail --listen :8080 --public-url https://audit.example.com`
+}
+
+// Run serves until a signal.
+func (c *standaloneCommand) Run(e *env) error { return e.serve(&c.Config, app.RoleBoth) }
+
+type apiCommand struct {
+	config.Config `embed:""`
+}
+
+// Run serves until a signal.
+func (c *apiCommand) Run(e *env) error { return e.serve(&c.Config, app.RoleAPI) }
+
+type workerCommand struct {
+	config.Config `embed:""`
+}
+
+// Run works until a signal.
+func (c *workerCommand) Run(e *env) error { return e.serve(&c.Config, app.RoleWorker) }
+
+// serve runs a process of the role until the context ends.
+func (e *env) serve(cfg *config.Config, role app.Role) error {
+	if _, err := e.load(cfg); err != nil {
+		return err
+	}
+	if err := cfg.Validate(); err != nil {
+		return usageError{err}
+	}
+	if role == app.RoleBoth && e.StartTemporal == nil && cfg.Temporal.Address == "" {
+		return errNoTemporal
+	}
+	a, err := app.New(e.ctx, cfg, app.Options{Role: role, StartTemporal: e.StartTemporal, Logger: e.logger(cfg.Log), Version: e.version})
+	if err != nil {
+		return err
+	}
+	err = a.Run(e.ctx)
+	return errors.Join(err, a.Close())
+}
+
+var errNoTemporal = usagef("this build has no embedded Temporal: use `go run ./standalone …`, or name a server with --temporal-address")
+
+type temporalCommand struct {
+	config.Config `embed:""`
+}
+
+// Run serves until a signal.
+func (c *temporalCommand) Run(e *env) error {
+	if _, err := e.load(&c.Config); err != nil {
+		return err
+	}
+	if e.StartTemporal == nil {
+		return errNoTemporal
+	}
+	server, err := e.StartTemporal(e.ctx, c.DataDir, c.Config.Temporal.Port, e.logger(c.Log))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(e.Stdout, server.Address())
+	<-e.ctx.Done()
+	return server.Stop()
+}
+
+type setupCommand struct {
+	config.Config `embed:""`
+}
+
+// Help is shown behind the summary.
+func (setupCommand) Help() string {
+	return `With the index sqlite: makes the data directory, brings files of an older version up to date and checks that they can be
+written. Servers do the same when they start; this tells before. Repeating it changes nothing. The server must not run.`
+}
+
+// Run opens the engines once.
+func (c *setupCommand) Run(e *env) (err error) {
+	if _, err := e.load(&c.Config); err != nil {
+		return err
+	}
+	if err := c.Validate(); err != nil {
+		return usageError{err}
+	}
+	opts := app.Options{Logger: e.logger(c.Log)}
+	index, err := app.OpenIndex(e.ctx, &c.Config, opts)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, index.Close()) }()
+	records, err := app.OpenStore(e.ctx, &c.Config, opts)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, records.Close()) }()
+	if err := errors.Join(index.Ready(e.ctx), records.Ready(e.ctx)); err != nil {
+		return err
+	}
+	fmt.Fprintf(e.Stdout, "The data directory %s is ready: index %s, store %s.\n", c.DataDir, index.Name(), records.Name())
+	return nil
+}
+
+type verifyCommand struct {
+	config.Config `embed:""`
+}
+
+// Run reads every event.
+func (c *verifyCommand) Run(e *env) (err error) {
+	if _, err := e.load(&c.Config); err != nil {
+		return err
+	}
+	if err := c.Validate(); err != nil {
+		return usageError{err}
+	}
+	index, err := app.OpenIndex(e.ctx, &c.Config, app.Options{Logger: e.logger(c.Log)})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, index.Close()) }()
+	report, err := index.Verify(e.ctx)
+	if err != nil {
+		return err
+	}
+	err = e.print(report, func(w io.Writer) {
+		fmt.Fprintf(w, "%s events in %d month files, %d problems\n", count(report.Events), report.Months, len(report.Problems))
+		for _, p := range report.Problems {
+			fmt.Fprintln(w, "  "+plain(p))
+		}
+	})
+	if err == nil && len(report.Problems) > 0 {
+		err = fmt.Errorf("%d problems: restore the files they name from a backup", len(report.Problems))
+	}
+	return err
+}
+
+type configCommand struct {
+	config.Config `embed:""`
+	Client        config.Client `embed:""`
+}
+
+// Help is shown behind the summary.
+func (configCommand) Help() string {
+	return `Settings come from, each overriding the ones before: defaults, the file (--config, $AUDITTRAIL_CONFIG or ./audittrail.yaml), the
+environment (AUDITTRAIL_EMAIL_HOST for email.host) and flags (--email-host). Secrets may also be read from files: AUDITTRAIL_EMAIL_PASSWORD_FILE, or
+password_file in the YAML file. Secrets are shown as stars.`
+}
+
+// Run prints the settings.
+func (c *configCommand) Run(e *env) error {
+	values, err := e.load(&c.Config, &c.Client)
+	if err != nil {
+		return err
+	}
+	printErr := e.print(values, func(w io.Writer) {
+		row(w, "SETTING", "VALUE", "FROM")
+		for _, v := range values {
+			row(w, v.Key, v.Value, v.Source)
+		}
+	})
+	if err := errors.Join(c.Config.Validate(), c.Client.Validate()); err != nil {
+		return usageError{err}
+	}
+	return printErr
+}
+
+type versionCommand struct{}
+
+// Run prints the version.
+func (versionCommand) Run(e *env) error {
+	embedded := "without embedded Temporal"
+	if e.StartTemporal != nil {
+		embedded = "with embedded Temporal"
+	}
+	_, err := fmt.Fprintf(e.Stdout, "audittrail %s, %s\n", e.version, embedded)
+	return err
+}

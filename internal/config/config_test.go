@@ -1,0 +1,159 @@
+package config_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/audittrail/audittrail/internal/config"
+)
+
+// load reads a file with the text and an environment made of pairs.
+func load(t *testing.T, text string, env map[string]string, flags map[string]bool, target any) (map[string]config.Value, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "a.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	values, err := config.Load(config.Sources{File: path, Flags: flags, Env: func(name string) (string, bool) {
+		v, ok := env[name]
+		return v, ok
+	}}, target)
+	byKey := make(map[string]config.Value)
+	for _, v := range values {
+		v.Source = strings.ReplaceAll(v.Source, path, "a.yaml")
+		byKey[v.Key] = v
+	}
+	return byKey, err
+}
+
+func TestTheStrongestSourceWinsAndIsNamed(t *testing.T) {
+	c := config.Default()
+	c.Listen = ":1" // what --listen :1 left
+	text := "listen: ':2'\ndata_dir: /from/file\nemail:\n  host: mail.file\n  port: 2525\n"
+	env := map[string]string{"AUDITTRAIL_LISTEN": ":3", "AUDITTRAIL_EMAIL_HOST": "mail.env"}
+	values, err := load(t, text, env, map[string]bool{"listen": true}, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string][2]string{
+		"listen":     {":1", "flag --listen"},
+		"email.host": {"mail.env", "environment AUDITTRAIL_EMAIL_HOST"},
+		"email.port": {"2525", "a.yaml:5"},
+		"data_dir":   {"/from/file", "a.yaml:2"},
+		"index":      {"sqlite", "default"},
+	} {
+		if got := [2]string{values[key].Value, values[key].Source}; got != want {
+			t.Errorf("%s is %q, want %q", key, got, want)
+		}
+	}
+	if c.Email.Port != 2525 || c.Email.Host != "mail.env" || c.DataDir != "/from/file" || c.Listen != ":1" {
+		t.Errorf("the settings themselves are %+v", c)
+	}
+	if err := c.Validate(); err != nil {
+		t.Errorf("valid settings are refused: %v", err)
+	}
+}
+
+func TestMistakesOfTheFileAreNamedWithTheirLinesAllAtOnce(t *testing.T) {
+	if _, err := load(t, "listen: a\nlisten: b\n", nil, nil, config.Default()); err == nil {
+		t.Error("a setting that is there twice goes unnoticed")
+	}
+	_, err := load(t, "lissten: ':2'\nemail:\n  hots: x\n  host: [a]\nsms: yes\n", nil, nil, config.Default())
+	for _, want := range []string{":1: lissten is not a setting", ":3: email.hots is not a setting", ":4: email.host must be one value", ":5: sms must hold settings"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error lacks %q: %v", want, err)
+		}
+	}
+}
+
+func TestValuesOfTheWrongTypeAreNamedWithTheirSource(t *testing.T) {
+	env := map[string]string{"AUDITTRAIL_TEMPORAL_PORT": "seven"}
+	_, err := load(t, "email:\n  port: abc\n  allow_clear: perhaps\n", env, nil, config.Default())
+	for _, want := range []string{`environment AUDITTRAIL_TEMPORAL_PORT: temporal.port: "seven" is not a whole number`,
+		`:2: email.port: "abc"`, `:3: email.allow_clear: "perhaps" is neither true nor false`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error lacks %q: %v", want, err)
+		}
+	}
+}
+
+func TestSecretsComeFromFilesAndAreNeverShown(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("hunter2\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		text string
+		env  map[string]string
+	}{
+		"named in the environment": {"", map[string]string{"AUDITTRAIL_EMAIL_PASSWORD_FILE": secret}},
+		"named in the file":        {"email:\n  password_file: " + secret, nil},
+		"in the environment":       {"", map[string]string{"AUDITTRAIL_EMAIL_PASSWORD": "hunter2"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			settings := config.Default()
+			values, err := load(t, c.text, c.env, nil, settings)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := settings.Email.Password.Reveal(); got != "hunter2" {
+				t.Errorf("the secret is %q", got)
+			}
+			encoded, err := json.Marshal(settings)
+			if err != nil {
+				t.Fatal(err)
+			}
+			shown := fmt.Sprintf("%v %+v %#v %s %v", settings, settings, settings, encoded, values)
+			if strings.Contains(shown, "hunter2") || values["email.password"].Value != "********" {
+				t.Errorf("the secret is shown: %s", shown)
+			}
+		})
+	}
+	env := map[string]string{"AUDITTRAIL_EMAIL_PASSWORD_FILE": secret, "AUDITTRAIL_EMAIL_PASSWORD": "x"}
+	if _, err := load(t, "", env, nil, config.Default()); err == nil || !strings.Contains(err.Error(), "remove one") {
+		t.Errorf("a secret that is given twice: %v", err)
+	}
+	if _, err := load(t, "", map[string]string{"AUDITTRAIL_EMAIL_PASSWORD_FILE": secret + "x"}, nil, config.Default()); err == nil {
+		t.Error("a secret's file that is missing goes unnoticed")
+	}
+}
+
+func TestAFileThatIsNamedMustBeThere(t *testing.T) {
+	none := func(string) (string, bool) { return "", false }
+	if _, err := config.Load(config.Sources{File: filepath.Join(t.TempDir(), "none.yaml"), Env: none}, config.Default()); err == nil {
+		t.Error("a missing file that --config names goes unnoticed")
+	}
+	t.Chdir(t.TempDir())
+	if _, err := config.Load(config.Sources{Env: none}, config.Default()); err != nil {
+		t.Errorf("without a file: %v", err)
+	}
+	if err := os.WriteFile(config.DefaultFile, []byte("server: http://here\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var client config.Client
+	if _, err := config.Load(config.Sources{Env: none}, &client); err != nil || client.Server != "http://here" {
+		t.Errorf("%s in the working folder is not read: %v, %+v", config.DefaultFile, err, client)
+	}
+}
+
+func TestSettingsThatCannotWorkAreRefusedWithWhatIsAllowed(t *testing.T) {
+	c := config.Default()
+	c.DataDir, c.Listen, c.PublicURL, c.Index, c.Log.Level, c.Log.Format = "", "8080", "ftp://x/y", "elastic", "loud", "xml"
+	c.Temporal.Port, c.Temporal.Namespace, c.Limits.RequestsPerSecond, c.Limits.Burst = 70000, "", 0, -1
+	err := c.Validate()
+	for _, want := range []string{"data_dir:", "listen:", "public_url:", "index: elastic is not in this build yet", "log.level:", "log.format:",
+		"temporal.port:", "temporal.namespace:", "limits.requests_per_second:", "limits:"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error lacks %q: %v", want, err)
+		}
+	}
+	for url, ok := range map[string]bool{"http://127.0.0.1:8080": true, "https://a.example/": true, "a.example": false, "http://u:p@a": false, "http://a/b": false} {
+		if err := (&config.Client{Server: url}).Validate(); (err == nil) != ok {
+			t.Errorf("server %s: %v", url, err)
+		}
+	}
+}
