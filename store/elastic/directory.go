@@ -1,0 +1,139 @@
+package elastic
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/audittrail/audittrail/audit"
+)
+
+// PutOrganization is part of store.Organizations.
+func (s *Store) PutOrganization(ctx context.Context, org audit.Organization) (audit.Organization, error) {
+	if err := validIDs(named{"id", org.ID}); err != nil {
+		return audit.Organization{}, err
+	}
+	normalize(&org.CreatedAt)
+	read := org.Version
+	org.Version++
+	if err := s.put(ctx, document{Kind: kindOrganization, ID: org.ID, At: toMillis(org.CreatedAt)}, read, org); err != nil {
+		return audit.Organization{}, err
+	}
+	return org, nil
+}
+
+func readOrganization(d *stored) (audit.Organization, error) {
+	var org audit.Organization
+	return org, decode(&d.document, &org)
+}
+
+// Organization is part of store.Organizations.
+func (s *Store) Organization(ctx context.Context, id string) (audit.Organization, error) {
+	d, err := s.one(ctx, kindOrganization, "", id)
+	if err != nil {
+		return audit.Organization{}, err
+	}
+	return readOrganization(d)
+}
+
+// Organizations is part of store.Organizations.
+func (s *Store) Organizations(ctx context.Context) ([]audit.Organization, error) {
+	return all(ctx, s, "organizations", listing{kind: kindOrganization}, readOrganization)
+}
+
+// PutMember is part of store.Members.
+func (s *Store) PutMember(ctx context.Context, member audit.Member) (audit.Member, error) {
+	if err := validIDs(named{"organization", member.Organization}, named{"id", member.ID}); err != nil {
+		return audit.Member{}, err
+	}
+	normalize(&member.UpdatedAt)
+	read := member.Version
+	member.Version++
+	err := s.put(ctx, document{Kind: kindMember, Organization: member.Organization, ID: member.ID, At: toMillis(member.UpdatedAt),
+		Status: string(member.Status), Role: string(member.Role), Text: searchedText(member)}, read, member)
+	if err != nil {
+		return audit.Member{}, err
+	}
+	return member, nil
+}
+
+func readMember(d *stored) (audit.Member, error) {
+	member := audit.Member{Organization: d.Organization}
+	return member, decode(&d.document, &member)
+}
+
+// Member is part of store.Members.
+func (s *Store) Member(ctx context.Context, organization, id string) (audit.Member, error) {
+	d, err := s.one(ctx, kindMember, organization, id)
+	if err != nil {
+		return audit.Member{}, err
+	}
+	return readMember(d)
+}
+
+// searchedText is what a search of members looks into, folded.
+func searchedText(m audit.Member) []string { return []string{fold(m.Name), fold(m.ID), fold(m.Email)} }
+
+// soughtRunes is how much of a text Elasticsearch looks for: a long wildcard may cost it more than it is willing to spend. The members that it finds
+// are looked at again here.
+const soughtRunes = 32
+
+// wildcard matches values that contain the beginning of a folded text.
+func wildcard(text string) map[string]any {
+	cut := len(text)
+	for at := range text {
+		if utf8.RuneCountInString(text[:at]) == soughtRunes {
+			cut = at
+			break
+		}
+	}
+	pattern := "*" + strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`).Replace(text[:cut]) + "*"
+	return map[string]any{"wildcard": map[string]any{"text": map[string]any{"value": pattern}}}
+}
+
+// Members is part of store.Members.
+func (s *Store) Members(ctx context.Context, organization string, filter audit.MemberFilter) ([]audit.Member, error) {
+	if err := validLimit(filter.Limit); err != nil {
+		return nil, err
+	}
+	members := []audit.Member{}
+	if !findable(organization) {
+		return members, nil
+	}
+	l := listing{kind: kindMember, filters: []map[string]any{of("organization", organization)}}
+	if filter.Status != "" {
+		l.filters = append(l.filters, of("status", string(filter.Status)))
+	}
+	if filter.Role != "" {
+		l.filters = append(l.filters, of("role", string(filter.Role)))
+	}
+	text := fold(filter.Text)
+	if text != "" {
+		l.filters = append(l.filters, wildcard(text))
+	}
+	if err := s.fresh.do(ctx); err != nil {
+		return nil, fault(err, "list members")
+	}
+	for after := []any{filter.After}; len(members) < filter.Limit; {
+		page, err := s.page(ctx, l, after, filter.Limit)
+		if err != nil {
+			return nil, fault(err, "list members")
+		}
+		for _, d := range page {
+			member, err := readMember(d)
+			if err != nil {
+				return nil, err
+			}
+			contains := func(value string) bool { return strings.Contains(value, text) }
+			if len(members) < filter.Limit && slices.ContainsFunc(searchedText(member), contains) {
+				members = append(members, member)
+			}
+		}
+		if len(page) < filter.Limit {
+			break
+		}
+		after = l.position(&page[len(page)-1].document)
+	}
+	return members, nil
+}
