@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/audittrail/audittrail/audit"
 )
@@ -51,7 +50,7 @@ func (s *Store) PutMember(ctx context.Context, member audit.Member) (audit.Membe
 	read := member.Version
 	member.Version++
 	err := s.put(ctx, document{Kind: kindMember, Organization: member.Organization, ID: member.ID, At: toMillis(member.UpdatedAt),
-		Status: string(member.Status), Role: string(member.Role), Text: searchedText(member)}, read, member)
+		Status: string(member.Status), Role: string(member.Role), Text: textTerms(member)}, read, member)
 	if err != nil {
 		return audit.Member{}, err
 	}
@@ -75,20 +74,26 @@ func (s *Store) Member(ctx context.Context, organization, id string) (audit.Memb
 // searchedText is what a search of members looks into, folded.
 func searchedText(m audit.Member) []string { return []string{fold(m.Name), fold(m.ID), fold(m.Email)} }
 
+// textTerms is searchedText as it is indexed: behind the organization, so that a search visits the terms of one organization only.
+func textTerms(m audit.Member) []string {
+	terms := searchedText(m)
+	for i := range terms {
+		terms[i] = m.Organization + "/" + terms[i]
+	}
+	return terms
+}
+
 // soughtRunes is how much of a text Elasticsearch looks for: a long wildcard may cost it more than it is willing to spend. The members that it finds
 // are looked at again here.
 const soughtRunes = 32
 
-// wildcard matches values that contain the beginning of a folded text.
-func wildcard(text string) map[string]any {
-	cut := len(text)
-	for at := range text {
-		if utf8.RuneCountInString(text[:at]) == soughtRunes {
-			cut = at
-			break
-		}
+// wildcard matches members whose text contains the beginning of a folded text.
+func wildcard(organization, text string) map[string]any {
+	if runes := []rune(text); len(runes) > soughtRunes {
+		text = string(runes[:soughtRunes])
 	}
-	pattern := "*" + strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`).Replace(text[:cut]) + "*"
+	literal := strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`)
+	pattern := literal.Replace(organization) + "/*" + literal.Replace(text) + "*"
 	return map[string]any{"wildcard": map[string]any{"text": map[string]any{"value": pattern}}}
 }
 
@@ -110,7 +115,7 @@ func (s *Store) Members(ctx context.Context, organization string, filter audit.M
 	}
 	text := fold(filter.Text)
 	if text != "" {
-		l.filters = append(l.filters, wildcard(text))
+		l.filters = append(l.filters, wildcard(organization, text))
 	}
 	if err := s.fresh.do(ctx); err != nil {
 		return nil, fault(err, "list members")

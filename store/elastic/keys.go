@@ -38,7 +38,13 @@ func (s *Store) createKey(ctx context.Context, d *document) error {
 	if err != errRaced { //nolint:errorlint // apply's own
 		return err
 	}
-	if taken != nil { // the hash is another key's: give the id back
+	there, err := s.get(ctx, hashDocID(d.Hash))
+	if err != nil {
+		return err
+	}
+	same := there != nil && there.Organization == d.Organization && there.ID == d.ID // someone else finished what we began
+	if taken != nil && !same {
+		// The hash is another key's: give the id back.
 		if _, err := s.apply(ctx, write{action: "delete", id: keyDocID(d.Organization, d.ID), was: taken}); err != nil && err != errRaced { //nolint:errorlint // apply's own
 			return err
 		}
