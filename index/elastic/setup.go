@@ -74,6 +74,8 @@ type installer struct {
 	opts   SetupOptions
 	name   string // of data stream, template and policy
 	want   definition
+	// patience is claimWithin, but in tests.
+	patience time.Duration
 }
 
 func newInstaller(client *cluster.Client, opts SetupOptions) (*installer, error) {
@@ -93,7 +95,7 @@ func install(client *cluster.Client, opts SetupOptions, want definition) (*insta
 		opts.Lifecycle = LifecycleILM
 	}
 	opts.Shards = max(opts.Shards, 1)
-	s := &installer{client: client, opts: opts, name: eventsName(opts.Prefix)}
+	s := &installer{client: client, opts: opts, name: eventsName(opts.Prefix), patience: claimWithin}
 	rendered, err := want.render(s.name, opts)
 	s.want = rendered
 	return s, err

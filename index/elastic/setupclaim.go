@@ -12,7 +12,7 @@ import (
 	"github.com/audittrail/audittrail/internal/cluster"
 )
 
-// claimWithin is how long a process waits for another one that is rolling over. Rolling over takes seconds; one that has not done it by then has crashed.
+// claimWithin is how long a process waits for another one that is rolling over: one that has not done it by then has crashed.
 const claimWithin = 10 * time.Second
 
 // rollOver gives the data stream a new write index, made by the template that is there now, unless another process did so first.
@@ -72,7 +72,7 @@ func (s *installer) claim(ctx context.Context, mine string) error {
 		switch {
 		case held != waiting:
 			waiting, since = held, time.Now()
-		case held != "" && time.Since(since) > claimWithin:
+		case held != "" && time.Since(since) > s.patience:
 			if err := s.release(ctx); err != nil {
 				return err
 			}
