@@ -86,7 +86,7 @@ func TestANodeThatIsDownIsUnavailableAndComesBack(t *testing.T) {
 	p := newPlace(t)
 	p.setup()
 	between := newProxy(t)
-	s := p.openBy(t, connect(t, between.URL))
+	s := p.openBy(t, connect(t, between.address()))
 	defer s.Close()
 	fill(t, s, "acme")
 	between.down.Store(true)
@@ -109,7 +109,7 @@ func TestANodeThatAnswersTooLateDoesNotHoldACallForLongerThanItsContext(t *testi
 	p := newPlace(t)
 	p.setup()
 	between := newProxy(t)
-	s := p.openBy(t, connect(t, between.URL))
+	s := p.openBy(t, connect(t, between.address()))
 	fill(t, s, "acme")
 	between.slow.Store(true)
 	for _, list := range []map[string]func(context.Context) error{calls(s, "acme"), reads(s, "acme")} {

@@ -91,10 +91,9 @@ func (there installed) usable(alias string) error {
 		return audit.Unavailable(fmt.Errorf("index %s is of version %d and this program needs %d", name, have.Mappings.Meta.Version, want.Mappings.Meta.Version),
 			retryLater, "the records in Elasticsearch are of an older version: run `audittrail setup`")
 	}
-	missing, err := have.lacks(name, want)
-	if err == nil && len(missing) > 0 {
-		err = audit.Unavailable(fmt.Errorf("index %s lacks the fields %s", name, strings.Join(missing, ", ")), retryLater,
-			"the records in Elasticsearch were changed: run `audittrail setup`")
+	differences, err := have.lacks(name, want)
+	if err == nil && len(differences) > 0 {
+		err = audit.Unavailable(fmt.Errorf("index %s: %s", name, differences[0]), retryLater, "the records in Elasticsearch were changed: run `audittrail setup`")
 	}
 	return err
 }
@@ -129,15 +128,18 @@ func inTheWay(format string, args ...any) error {
 	return audit.Unavailable(fmt.Errorf(format, args...), retryLater, "something else stands in Elasticsearch where the records have to be")
 }
 
-// lacks returns the fields that are missing; a field of another kind than the wanted one is an error.
-func (s shape) lacks(name string, want shape) (missing []string, err error) {
-	if dynamic := fmt.Sprint(s.Mappings.Dynamic); dynamic != fmt.Sprint(want.Mappings.Dynamic) {
-		missing = append(missing, "dynamic: false")
+// lacks returns what can be added; a field of another kind than the wanted one is an error.
+func (s shape) lacks(name string, want shape) (list []Difference, err error) {
+	if have := s.Mappings.Meta.Version; have != want.Mappings.Meta.Version {
+		list = append(list, Difference{Path: "mappings._meta.version", Have: text(have), Want: text(want.Mappings.Meta.Version)})
+	}
+	if fmt.Sprint(s.Mappings.Dynamic) != fmt.Sprint(want.Mappings.Dynamic) {
+		list = append(list, Difference{Path: "mappings.dynamic", Have: text(s.Mappings.Dynamic), Want: text(want.Mappings.Dynamic)})
 	}
 	for _, field := range slices.Sorted(maps.Keys(want.Mappings.Properties)) {
 		have, ok := s.Mappings.Properties[field]
 		if !ok {
-			missing = append(missing, field)
+			list = append(list, Difference{Path: "mappings.properties." + field, Want: text(want.Mappings.Properties[field])})
 			continue
 		}
 		for _, key := range []string{"type", "enabled"} {
@@ -147,7 +149,7 @@ func (s shape) lacks(name string, want shape) (missing []string, err error) {
 			}
 		}
 	}
-	return missing, nil
+	return list, nil
 }
 
 // writable says why the index takes no writes.

@@ -11,6 +11,7 @@ import (
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 
 	"github.com/audittrail/audittrail/audit"
+	"github.com/audittrail/audittrail/internal/estest"
 	"github.com/audittrail/audittrail/store/elastic"
 )
 
@@ -20,7 +21,7 @@ func two(t *testing.T) (p *place, stores [2]*elastic.Store) {
 	p = newPlace(t)
 	p.setup()
 	for i := range stores {
-		s := p.openBy(t, connect(t, address()))
+		s := p.openBy(t, connect(t, estest.URL(t)))
 		t.Cleanup(func() { s.Close() })
 		stores[i] = s
 	}

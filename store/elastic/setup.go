@@ -25,31 +25,40 @@ type SetupOptions struct {
 	DryRun bool
 }
 
-// Plan is what Setup did, or would do.
+// Plan is what Setup did, or would do, in this order.
 type Plan struct {
-	Changes []Change
+	Changes []Change `json:"changes"`
 }
 
 // Change is one step.
 type Change struct {
-	// Action is "create" or "update".
-	Action string
-	// What is "index template", "index", "alias", "mapping" or "settings"; Name is its name.
-	What string
-	Name string
-	// Detail says what changes, "" where it is all new.
-	Detail string
+	// Object is what it is about: "index template", "index" or "alias". Name is its name.
+	Object string `json:"object"`
+	Name   string `json:"name"`
+	// Action is what is done to it: "create", "update", "add fields" or "change settings".
+	Action string `json:"action"`
+	// Differences say what is not as it should be, sorted by path; none where something is made that was not there.
+	Differences []Difference `json:"differences,omitempty"`
 
 	request esapi.Request
 }
 
-// String is the change as a line: "create index audittrail-records-v1".
-func (c Change) String() string {
-	line := c.Action + " " + c.What + " " + c.Name
-	if c.Detail != "" {
-		line += ": " + c.Detail
+// Difference is one path where the cluster has something else than it should. Values are JSON; "" means that nothing is there.
+type Difference struct {
+	Path string `json:"path"`
+	Have string `json:"have"`
+	Want string `json:"want"`
+}
+
+// String returns the change in one line, for people: "index audittrail-records-v1: create".
+func (c Change) String() string { return c.Object + " " + c.Name + ": " + c.Action }
+
+// String returns the path and both values, for people.
+func (d Difference) String() string {
+	if d.Have == "" {
+		return fmt.Sprintf("%s: should be %s, is not set", d.Path, d.Want)
 	}
-	return line
+	return fmt.Sprintf("%s: is %s, should be %s", d.Path, d.Have, d.Want)
 }
 
 // rounds is how often Setup looks again where another process changed the same at the same time.
@@ -115,7 +124,7 @@ func missing(ctx context.Context, client *cluster.Client, opts SetupOptions) ([]
 		if index, err = there.ours(alias); err != nil {
 			return nil, err
 		}
-		changes = append(changes, Change{Action: "create", What: "alias", Name: alias, Detail: "for the index " + index,
+		changes = append(changes, Change{Action: "create", Object: "alias", Name: alias,
 			request: esapi.IndicesPutAliasRequest{Index: []string{index}, Name: alias}})
 	}
 	if index, err = there.ours(alias); err != nil {
@@ -131,12 +140,14 @@ func createIndex(opts SetupOptions) Change {
 	mustDecode(wantedFile, &file)
 	file["settings"] = settings(opts)
 	file["aliases"] = map[string]any{aliasOf(opts.Prefix): map[string]any{}}
-	return Change{Action: "create", What: "index", Name: indexOf(opts.Prefix),
-		Detail:  fmt.Sprintf("%d shards, %d replicas, alias %s", opts.Shards, opts.Replicas, aliasOf(opts.Prefix)),
+	return Change{Action: "create", Object: "index", Name: indexOf(opts.Prefix),
 		request: esapi.IndicesCreateRequest{Index: indexOf(opts.Prefix), Body: reader(file)}}
 }
 
-const replicas = "index.number_of_replicas"
+const (
+	shards   = "index.number_of_shards"
+	replicas = "index.number_of_replicas"
+)
 
 func settings(opts SetupOptions) map[string]any {
 	s := wanted().Settings
@@ -147,23 +158,29 @@ func settings(opts SetupOptions) map[string]any {
 
 // missingInIndex is what an index of ours lacks.
 func missingInIndex(name string, have shape, opts SetupOptions) (changes []Change, err error) {
-	want := wanted()
-	fields, err := have.lacks(name, want)
+	differences, err := have.lacks(name, wanted())
 	if err != nil {
 		return nil, err
 	}
-	if len(fields) > 0 || have.Mappings.Meta.Version < want.Mappings.Meta.Version {
+	if len(differences) > 0 {
 		var file map[string]json.RawMessage
 		mustDecode(wantedFile, &file)
-		changes = append(changes, Change{Action: "update", What: "mapping", Name: name,
-			Detail:  fmt.Sprintf("from version %d to %d, new: %s", have.Mappings.Meta.Version, want.Mappings.Meta.Version, strings.Join(fields, ", ")),
+		changes = append(changes, Change{Action: "add fields", Object: "index", Name: name, Differences: differences,
 			request: esapi.IndicesPutMappingRequest{Index: []string{name}, Body: bytes.NewReader(file["mappings"])}})
 	}
-	if before := fmt.Sprint(have.Settings[replicas]); before != fmt.Sprint(opts.Replicas) && have.Settings["index.auto_expand_replicas"] == nil {
-		changes = append(changes, Change{Action: "update", What: "settings", Name: name, Detail: fmt.Sprintf("replicas from %s to %d", before, opts.Replicas),
+	// An index that Elasticsearch itself gives replicas to, as there are nodes, is left alone.
+	if d := have.differs(replicas, opts.Replicas); d != nil && have.Settings["index.auto_expand_replicas"] == nil {
+		changes = append(changes, Change{Action: "change settings", Object: "index", Name: name, Differences: []Difference{*d},
 			request: esapi.IndicesPutSettingsRequest{Index: []string{name}, Body: reader(map[string]any{replicas: opts.Replicas})}})
 	}
 	return changes, nil
+}
+
+// template is an index template as Elasticsearch answers it.
+type template struct {
+	Patterns []string `json:"index_patterns"`
+	Priority int      `json:"priority"`
+	Template shape    `json:"template"`
 }
 
 // missingTemplate compares the index template. It keeps templates that people have for many indices out of ours, and gives an index that is
@@ -172,11 +189,7 @@ func missingTemplate(ctx context.Context, client *cluster.Client, opts SetupOpti
 	name := templateOf(opts.Prefix)
 	var answer struct {
 		Templates []struct {
-			Template struct {
-				Patterns []string `json:"index_patterns"`
-				Priority int      `json:"priority"`
-				Template shape    `json:"template"`
-			} `json:"index_template"`
+			Template template `json:"index_template"`
 		} `json:"index_templates"`
 	}
 	flat := true
@@ -184,33 +197,66 @@ func missingTemplate(ctx context.Context, client *cluster.Client, opts SetupOpti
 	if err != nil && !cluster.FailureOf(err).Missing() {
 		return nil, err
 	}
-	patterns := []string{aliasOf(opts.Prefix) + "-v*"}
-	change := Change{Action: "create", What: "index template", Name: name}
+	change := Change{Action: "create", Object: "index template", Name: name}
 	if len(answer.Templates) > 0 {
-		have := answer.Templates[0].Template
-		if err := have.Template.known("the index template " + name); err != nil {
+		change.Action = "update"
+		change.Differences, err = answer.Templates[0].Template.differences(name, opts)
+		if err != nil || len(change.Differences) == 0 {
 			return nil, err
 		}
-		fields, err := have.Template.lacks("the index template "+name, wanted())
-		if err == nil && len(fields) == 0 && have.Priority == templatePriority && slices.Equal(have.Patterns, patterns) &&
-			have.Template.counts(opts) &&
-			have.Template.Mappings.Meta == wanted().Mappings.Meta {
-			return nil, nil
-		}
-		change.Action, change.Detail = "update", "it differs from this program's"
 	}
 	var file map[string]any
 	mustDecode(wantedFile, &file)
 	file["settings"] = settings(opts)
 	change.request = esapi.IndicesPutIndexTemplateRequest{Name: name, Body: reader(map[string]any{
-		"index_patterns": patterns, "priority": templatePriority, "template": file, "_meta": map[string]any{"managed_by": managedBy}})}
+		"index_patterns": patterns(opts), "priority": templatePriority, "template": file,
+		"_meta": map[string]any{"managed_by": managedBy, "version": wanted().Mappings.Meta.Version}})}
 	return []Change{change}, nil
 }
 
-// counts says whether shards and replicas are those of the options.
-func (s shape) counts(opts SetupOptions) bool {
-	return fmt.Sprint(s.Settings["index.number_of_shards"]) == fmt.Sprint(opts.Shards) &&
-		fmt.Sprint(s.Settings[replicas]) == fmt.Sprint(opts.Replicas)
+func patterns(opts SetupOptions) []string { return []string{aliasOf(opts.Prefix) + "-v*"} }
+
+func (t template) differences(name string, opts SetupOptions) ([]Difference, error) {
+	name = "the index template " + name
+	if err := t.Template.known(name); err != nil {
+		return nil, err
+	}
+	list, err := t.Template.lacks(name, wanted())
+	if have, want := text(t.Patterns), text(patterns(opts)); have != want {
+		list = append(list, Difference{Path: "index_patterns", Have: have, Want: want})
+	}
+	if t.Priority != templatePriority {
+		list = append(list, Difference{Path: "priority", Have: text(t.Priority), Want: text(templatePriority)})
+	}
+	for key, want := range map[string]int{shards: opts.Shards, replicas: opts.Replicas} {
+		if d := t.Template.differs(key, want); d != nil {
+			list = append(list, *d)
+		}
+	}
+	slices.SortFunc(list, func(a, b Difference) int { return strings.Compare(a.Path, b.Path) })
+	return list, err
+}
+
+// differs compares a setting that is a number; nil where it is as it should be.
+func (s shape) differs(setting string, want int) *Difference {
+	have, ok := s.Settings[setting]
+	if ok && fmt.Sprint(have) == fmt.Sprint(want) {
+		return nil
+	}
+	d := &Difference{Path: "settings." + setting, Want: text(want)}
+	if ok {
+		d.Have = text(have)
+	}
+	return d
+}
+
+// text is a value as JSON.
+func text(value any) string {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Sprint(value)
+	}
+	return string(data)
 }
 
 func reader(value any) *bytes.Reader {

@@ -3,12 +3,10 @@ package elastic_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,6 +18,7 @@ import (
 
 	"github.com/audittrail/audittrail/audit"
 	"github.com/audittrail/audittrail/internal/cluster"
+	"github.com/audittrail/audittrail/internal/estest"
 	"github.com/audittrail/audittrail/store"
 	"github.com/audittrail/audittrail/store/elastic"
 	"github.com/audittrail/audittrail/store/storetest"
@@ -42,37 +41,26 @@ type place struct {
 	prefix string
 }
 
-var places atomic.Int64
-
 func newPlace(t *testing.T) *place {
 	t.Helper()
-	p := &place{t: t, client: connect(t, address()),
-		prefix: fmt.Sprintf("store-%d-%d", time.Now().UnixNano(), places.Add(1))}
-	t.Cleanup(func() {
-		p.drop(p.index())
-		p.drop(p.alias())
-		p.dropTemplate(p.alias())
-	})
-	return p
-}
-
-// drop and dropTemplate clean up what may be there.
-func (p *place) drop(index string) {
-	_ = p.client.Call(context.Background(), esapi.IndicesDeleteRequest{Index: []string{index}}, nil)
-}
-
-func (p *place) dropTemplate(name string) {
-	_ = p.client.Call(context.Background(), esapi.IndicesDeleteIndexTemplateRequest{Name: name}, nil)
+	return &place{t: t, client: connect(t, estest.URL(t)), prefix: estest.Prefix(t)}
 }
 
 func connect(t *testing.T, address string) *cluster.Client {
 	t.Helper()
-	c, err := cluster.Open(t.Context(), cluster.Options{URLs: []string{address}, Uncompressed: true})
+	c, err := cluster.Open(t.Context(), cluster.Options{URLs: strings.Split(address, ","), Uncompressed: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
 	return c
+}
+
+// firstNode is where a proxy leads to.
+func firstNode(t *testing.T) string {
+	t.Helper()
+	first, _, _ := strings.Cut(estest.URL(t), ",")
+	return first
 }
 
 func (p *place) alias() string { return p.prefix + "-records" }
@@ -135,6 +123,7 @@ func together(t *testing.T, all map[string]func(context.Context) error, check fu
 // proxy stands between a Store and the cluster.
 type proxy struct {
 	*httptest.Server
+	user   *url.Userinfo
 	down   atomic.Bool
 	slow   atomic.Bool
 	stalls chan struct{} // while it is open, a slow node does not answer
@@ -143,14 +132,14 @@ type proxy struct {
 
 func newProxy(t *testing.T) *proxy {
 	t.Helper()
-	target, err := url.Parse(address())
+	target, err := url.Parse(firstNode(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	forward := httputil.NewSingleHostReverseProxy(target)
 	transport := &http.Transport{}
 	forward.Transport = transport
-	p := &proxy{stalls: make(chan struct{})}
+	p := &proxy{user: target.User, stalls: make(chan struct{})}
 	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if p.down.Load() {
 			panic(http.ErrAbortHandler)
@@ -170,6 +159,11 @@ func newProxy(t *testing.T) *proxy {
 		transport.CloseIdleConnections()
 	})
 	return p
+}
+
+// address is where clients connect, with the cluster's user and password.
+func (p *proxy) address() string {
+	return (&url.URL{Scheme: "http", User: p.user, Host: p.Listener.Addr().String()}).String()
 }
 
 // release ends the requests that a slow node has.
@@ -257,6 +251,3 @@ func fill(t *testing.T, s store.Store, organization string) {
 		t.Fatal(err)
 	}
 }
-
-// address is the cluster of the tests.
-func address() string { return os.Getenv("AUDITTRAIL_TEST_ELASTICSEARCH") }
