@@ -4,10 +4,11 @@ export CGO_ENABLED ?= 0
 BIN := $(CURDIR)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race lint workflowcheck fuzz cover bench replay tidy clean
+.PHONY: help build demo test race lint workflowcheck fuzz cover bench replay tidy clean \
+	elasticsearch elasticsearch-stop test-elasticsearch
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/audittrail (production) and bin/audittrail-standalone (with the embedded Temporal server)
 	go build -trimpath -o $(BIN)/audittrail ./cmd/audittrail
@@ -19,8 +20,22 @@ demo: ## run the whole product here, with sample data, and stay up
 test: ## every test
 	go test ./... ./standalone/...
 
+RACE_PACKAGES ?= ./...
+RACE_SKIP ?=
 race: ## every test of the root module under the race detector (needs a C compiler)
-	CGO_ENABLED=1 go test -race -timeout 20m ./...
+	CGO_ENABLED=1 go test -race -timeout 30m -skip '$(RACE_SKIP)' $(RACE_PACKAGES)
+
+elasticsearch: ## fetch and start a real Elasticsearch for the tests (needs Java 17; 145 MB, for tests only)
+	@scripts/elasticsearch fetch
+	@url=$$(scripts/elasticsearch start); echo "Elasticsearch is at $$url: go test finds it by itself, everything else takes that URL"
+
+elasticsearch-stop: ## end it and delete its data
+	@scripts/elasticsearch stop
+
+ELASTICSEARCH_TESTS = $$(grep -rl --include='*_test.go' internal/estest . | xargs -n 1 dirname | sort -u)
+test-elasticsearch: ## every test that needs Elasticsearch, on a cluster of yours: make test-elasticsearch URL=https://user:password@host:9200
+	@test -n "$(URL)" || { echo "say which cluster: make test-elasticsearch URL=https://user:password@host:9200"; exit 2; }
+	@AUDITTRAIL_TEST_ELASTICSEARCH='$(URL)' go test -count=1 -timeout 60m $(ELASTICSEARCH_TESTS)
 
 lint: $(BIN)/golangci-lint ## gofmt, vet and the linter, import rules included
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these"; exit 1; }
