@@ -85,34 +85,12 @@ func (s *installer) readTemplate(ctx context.Context, found *state) error {
 		} `json:"index_templates"`
 	}
 	err := s.client.Call(ctx, esapi.IndicesGetIndexTemplateRequest{Name: s.name}, &answer)
-	failure := cluster.FailureOf(err)
-	if failure != nil && failure.Status == http.StatusForbidden {
-		return s.readTemplateState(ctx, found)
-	}
 	for _, t := range answer.Templates {
 		if t.Name == s.name {
 			found.template = t.Template
 		}
 	}
-	return unless(err, failure.Missing())
-}
-
-// readTemplateState reads the template out of the cluster's state. Elasticsearch has no privilege to read templates and not to change
-// them; api and worker are not given that one, and those that read the state come with "monitor".
-func (s *installer) readTemplateState(ctx context.Context, found *state) error {
-	var answer struct {
-		Metadata struct {
-			Outer struct {
-				Templates map[string]map[string]any `json:"index_template"`
-			} `json:"index_template"`
-		}
-	}
-	request := esapi.ClusterStateRequest{Metric: []string{"metadata"}, FilterPath: []string{"metadata.index_template"}}
-	if err := s.client.Call(ctx, request, &answer); err != nil {
-		return err
-	}
-	found.template = answer.Metadata.Outer.Templates[s.name]
-	return nil
+	return unless(err, cluster.FailureOf(err).Missing())
 }
 
 // readNames finds out what has the data stream's name.
