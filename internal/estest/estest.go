@@ -95,7 +95,7 @@ func startShared(script string) (string, error) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return "", err
 	}
-	start := exec.Command("bash", script, "start") //nolint:noctx // it has a deadline of its own, and must not end with one test
+	start := exec.Command("bash", script, "start") // it has a deadline of its own, and must not end with one test
 	start.Env = append(os.Environ(), "AUDITTRAIL_ELASTICSEARCH_IDLE="+idleMinutes)
 	start.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	var problems strings.Builder
@@ -110,7 +110,7 @@ func startShared(script string) (string, error) {
 // use keeps the shared Elasticsearch from ending.
 func use(script string) {
 	// Where this fails, another use comes soon, or the next URL starts it anew.
-	_ = exec.Command("bash", script, "used").Run() //nolint:noctx // at the end of a test its context is over
+	_ = exec.Command("bash", script, "used").Run() // at the end of a test its context is over
 }
 
 // Prefix returns a prefix for names in the cluster that no other test has. At the end of the test, what was made under it is deleted

@@ -121,7 +121,7 @@ func (n *Node) launch() error {
 	for name, value := range n.opts.Settings {
 		args = append(args, "-E", name+"="+value)
 	}
-	process := exec.Command("bash", args...) //nolint:noctx // it ends by Stop, Kill or the leash
+	process := exec.Command("bash", args...) // it ends by Stop, Kill or the leash
 	process.Stdout, process.Stderr, process.ExtraFiles = log, log, []*os.File{held}
 	process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	process.Env = append(os.Environ(), fmt.Sprintf("ES_JAVA_OPTS=-Xms%dm -Xmx%dm", n.opts.HeapMB, n.opts.HeapMB))

@@ -57,7 +57,7 @@ func NewProxy(t testing.TB, cluster string) *Proxy {
 func NewTLSProxy(t testing.TB, cluster string, certificate tls.Certificate) *Proxy {
 	t.Helper()
 	return newProxy(t, cluster, func(s *httptest.Server) {
-		s.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}} //nolint:gosec // the client's minimum counts
+		s.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
 		s.StartTLS()
 	})
 }
