@@ -30,8 +30,9 @@ const retryAfter = 10 * time.Second
 
 // Bucket is an open bucket. It is safe for concurrent use.
 type Bucket struct {
-	bucket *blob.Bucket
-	dir    string // the folder of a file:// bucket, else empty
+	bucket  *blob.Bucket
+	dir     string   // the folder of a file:// bucket, else empty
+	objects *objects // of an s3:// bucket, else nil
 }
 
 // Entry is one file of a listing.
@@ -42,18 +43,22 @@ type Entry struct {
 }
 
 // Open opens the bucket of the URL. "file:///var/lib/audittrail/files" is a folder, made where it is missing, open to the
-// server's user only; "file://./files" is relative to the working folder. Other schemes are those of the Go CDK whose
-// driver the program imports; an unknown one is CodeInvalid.
+// server's user only; "file://./files" is relative to the working folder. "s3://bucket?endpoint=https://minio.example.com:9000" is a
+// bucket in an object store with the S3 API. Other schemes are those of the Go CDK whose driver the program imports; an unknown one is
+// CodeInvalid. No error repeats the URL.
 func Open(ctx context.Context, rawURL string) (*Bucket, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
-		return nil, audit.InvalidField("url", "is not a URL: %v", err)
+		return nil, audit.InvalidField("url", "is not a URL: it must be like file:///some/folder or s3://bucket")
 	}
-	if u.Scheme == fileblob.Scheme {
+	switch u.Scheme {
+	case fileblob.Scheme:
 		return openFolder(u)
+	case s3Scheme:
+		return openS3(ctx, u)
 	}
 	if !blob.DefaultURLMux().ValidBucketScheme(u.Scheme) {
-		return nil, audit.InvalidField("url", "has the scheme %q, which this program does not know; file:///some/folder is one", u.Scheme)
+		return nil, audit.InvalidField("url", "has the scheme %q, which this program does not know: it must be like file:///some/folder or s3://bucket", u.Scheme)
 	}
 	bucket, err := blob.OpenBucket(ctx, rawURL)
 	if err != nil {
@@ -120,14 +125,34 @@ func (b *Bucket) Open(ctx context.Context, key string) (io.ReadCloser, int64, er
 	return r, info.Size(), nil
 }
 
-// DeletePrefix deletes every file below the prefix, and the folders that held them. The prefix is whole parts of a
-// key: "exports/acme" does not touch "exports/acme2". Nothing there is not an error.
+// Ready returns nil when files can be listed: the folder is there, or the object store answers and accepts the credentials.
+func (b *Bucket) Ready(ctx context.Context) error {
+	if b.dir == "" {
+		_, err := b.bucket.IsAccessible(ctx)
+		if err != nil {
+			return fault(err, "reach the files of exports")
+		}
+		return nil
+	}
+	if _, err := os.Stat(b.dir); err != nil {
+		return audit.Unavailable(err, retryAfter, "the folder of export files cannot be read")
+	}
+	return nil
+}
+
+// DeletePrefix deletes every file below the prefix, the folders that held them, and what a crash left of files that were being
+// written there. The prefix is whole parts of a key: "exports/acme" does not touch "exports/acme2". Nothing there is not an error.
 func (b *Bucket) DeletePrefix(ctx context.Context, prefix string) error {
 	if err := validate("prefix", prefix); err != nil {
 		return err
 	}
 	if b.dir != "" {
 		return b.removeFolder(ctx, prefix)
+	}
+	if b.objects != nil {
+		if err := b.objects.abortUploads(ctx, prefix); err != nil {
+			return fault(err, "delete the files")
+		}
 	}
 	for entry, err := range b.List(ctx, prefix) {
 		if err != nil {
@@ -260,12 +285,17 @@ func validate(field, key string) error {
 
 // fault makes a driver's error one of the domain.
 func fault(err error, doing string) error {
+	var store storeError
 	switch {
 	case gcerrors.Code(err) == gcerrors.NotFound:
 		return audit.NotFound("file")
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), gcerrors.Code(err) == gcerrors.ResourceExhausted,
 		gcerrors.Code(err) == gcerrors.DeadlineExceeded:
 		return audit.Unavailable(err, retryAfter, "could not %s in time", doing)
+	case errors.As(err, &store) && storeCode(err) != "":
+		return audit.Unavailable(err, retryAfter, "could not %s: the object store answers %s", doing, storeCode(err))
+	case errors.As(err, &store):
+		return audit.Unavailable(err, retryAfter, "could not %s: the object store does not answer", doing)
 	}
 	for _, no := range []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, syscall.EIO, syscall.EROFS, syscall.EMFILE, syscall.ENFILE,
 		syscall.EACCES, syscall.EPERM} {

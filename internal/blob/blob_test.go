@@ -36,10 +36,12 @@ func open(t *testing.T, url string) *blob.Bucket {
 	return b
 }
 
-// everyBucket runs a test on a folder and in memory.
+// everyBucket runs a test on a folder, in an object store and in memory.
 func everyBucket(t *testing.T, f func(t *testing.T, b *blob.Bucket)) {
 	t.Helper()
 	t.Run("folder", func(t *testing.T) { f(t, open(t, "file://"+filepath.Join(t.TempDir(), "new", "files"))) })
+	t.Run("object store", func(t *testing.T) { f(t, open(t, newStore(t).URL(""))) })
+	t.Run("folder of an object store", func(t *testing.T) { f(t, open(t, newStore(t).URL("audit/files"))) })
 	t.Run("memory", func(t *testing.T) { f(t, open(t, "mem://")) })
 }
 
@@ -257,8 +259,12 @@ func TestListingShowsWhatIsBelowThePrefix(t *testing.T) {
 
 func TestAListingHasEveryFileHoweverMany(t *testing.T) {
 	dir := t.TempDir()
-	buckets := map[string]*blob.Bucket{"folder": open(t, "file://"+dir), "memory": open(t, "mem://")}
+	store := newStore(t)
+	buckets := map[string]*blob.Bucket{"folder": open(t, "file://"+dir), "memory": open(t, "mem://"), "object store": open(t, store.URL("a/b"))}
 	for i := range 2500 {
+		if err := store.Put(fmt.Sprintf("a/b/e-%d/a.csv", i)); err != nil {
+			t.Fatal(err)
+		}
 		write(t, buckets["memory"], fmt.Sprintf("e-%d/a.csv", i), "")
 		if err := os.MkdirAll(filepath.Join(dir, fmt.Sprintf("e-%d", i)), 0o700); err != nil {
 			t.Fatal(err)
@@ -269,7 +275,7 @@ func TestAListingHasEveryFileHoweverMany(t *testing.T) {
 	}
 	for name, b := range buckets {
 		got := list(t, b, "")
-		if got = slices.Compact(got); len(got) != 2500 {
+		if got = slices.Compact(got); len(got) != 2500 || !strings.HasPrefix(got[0], "e-0/a.csv") {
 			t.Errorf("%s: %d files, want 2500", name, len(got))
 		}
 	}
