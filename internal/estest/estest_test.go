@@ -44,7 +44,7 @@ func TestWhatATestMadeIsGoneAfterIt(t *testing.T) {
 }
 
 func TestANodeOfOnesOwnKeepsItsDataThroughKillAndRestart(t *testing.T) {
-	node := estest.Start(t, estest.Options{HeapMB: 512, Settings: map[string]string{"cluster.name": "mine"}})
+	node := estest.Start(t, estest.Options{HeapMB: 512, Password: "se/cret:1", Settings: map[string]string{"cluster.name": "mine"}})
 	estest.Ask(t, node.URL, http.MethodPost, "/things/_bulk", document, nil)
 	node.Kill()
 	if _, err := http.Get(node.URL); err == nil {
@@ -62,6 +62,11 @@ func TestANodeOfOnesOwnKeepsItsDataThroughKillAndRestart(t *testing.T) {
 	estest.Ask(t, node.URL, http.MethodGet, "/", "", &info)
 	if info.ClusterName != "mine" {
 		t.Errorf("the cluster is called %q: its settings did not arrive", info.ClusterName)
+	}
+
+	anonymous := node.URL[:strings.Index(node.URL, "elastic:")] + node.URL[strings.Index(node.URL, "@")+1:]
+	if status := estest.Ask(t, anonymous, http.MethodGet, "/", "", nil); status != http.StatusUnauthorized {
+		t.Errorf("without the password: %d, want 401", status)
 	}
 
 	node.Pause()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,8 +29,8 @@ type Options struct {
 	Environment []string
 	// HeapMB is the memory of the node; 0 means 1024.
 	HeapMB int
-	// User and Password sign in where security is on; they become part of the node's URL.
-	User, Password string
+	// Password switches security on: it is that of the user elastic, and both become part of the node's URL.
+	Password string
 }
 
 // Node is an Elasticsearch of the test's own. It ends with the test, and its data with it.
@@ -55,11 +56,11 @@ func Start(t testing.TB, opts Options) *Node {
 	if opts.HeapMB == 0 {
 		n.opts.HeapMB = 1024
 	}
-	user := ""
-	if opts.User != "" {
-		user = opts.User + ":" + opts.Password + "@"
+	address := url.URL{Scheme: "http", Host: fmt.Sprintf("127.0.0.1:%d", n.port)}
+	if opts.Password != "" {
+		address.User = url.UserPassword("elastic", opts.Password)
 	}
-	n.URL = fmt.Sprintf("http://%s127.0.0.1:%d", user, n.port)
+	n.URL = address.String()
 	t.Cleanup(n.Kill)
 	n.Restart()
 	return n
@@ -125,6 +126,9 @@ func (n *Node) launch() error {
 	process.Stdout, process.Stderr, process.ExtraFiles = log, log, []*os.File{held}
 	process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	process.Env = append(os.Environ(), fmt.Sprintf("ES_JAVA_OPTS=-Xms%dm -Xmx%dm", n.opts.HeapMB, n.opts.HeapMB))
+	if n.opts.Password != "" {
+		process.Env = append(process.Env, "AUDITTRAIL_ELASTICSEARCH_PASSWORD="+n.opts.Password)
+	}
 	process.Env = append(process.Env, n.opts.Environment...)
 	if err := process.Start(); err != nil {
 		leash.Close()
