@@ -79,6 +79,8 @@ func (s *installer) finding(c Change, found *state) error {
 		return conflict(details, "an ILM policy manages the data stream, and elastic.lifecycle is temporal: run `audittrail setup`, which takes it out, or set elastic.lifecycle: ilm")
 	case c.Action == ActionManage:
 		return conflict(details, "the data stream is not under our ILM policy: run `audittrail setup`")
+	case c.Action == ActionReplicas:
+		return conflict(details, "the data stream does not have as many replicas as elastic.replicas says: run `audittrail setup`")
 	case c.Object == ObjectPolicy && !older(found.policy, s.want.policy):
 		return conflict(details, "the ILM policy was changed by hand: run `audittrail setup` to put it right")
 	case c.Object == ObjectTemplate && !older(found.template, s.want.template):

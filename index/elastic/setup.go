@@ -24,7 +24,7 @@ type SetupOptions struct {
 	Prefix string
 	// Shards is how many primary shards each backing index has, 1 to 1,024; 0 means 1. A change applies from the next rollover on.
 	Shards int
-	// Replicas is how many copies each shard has beside the primary, 0 or more. A change applies from the next rollover on.
+	// Replicas is how many copies each shard has beside the primary, 0 or more. A change applies to all backing indices at once.
 	Replicas  int
 	Lifecycle Lifecycle
 	// DryRun computes the plan and changes nothing.

@@ -35,6 +35,9 @@ func (s *installer) applyOne(ctx context.Context, c Change) error {
 	case c.Action == ActionManage:
 		body := map[string]any{"index.lifecycle.name": s.name}
 		return s.client.Call(ctx, esapi.IndicesPutSettingsRequest{Index: []string{s.name}, Body: bodyOf(body)}, nil)
+	case c.Action == ActionReplicas:
+		body := map[string]any{replicasSetting: s.opts.Replicas}
+		return s.client.Call(ctx, esapi.IndicesPutSettingsRequest{Index: []string{s.name}, Body: bodyOf(body)}, nil)
 	case c.Action == ActionRelease:
 		return s.client.Call(ctx, esapi.ILMRemovePolicyRequest{Index: s.name}, nil)
 	case c.Action == ActionAddFields:

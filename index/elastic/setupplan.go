@@ -40,6 +40,7 @@ const (
 	ActionRollOver  Action = "roll over to a new write index"
 	ActionManage    Action = "put under the ILM policy"
 	ActionRelease   Action = "remove from its ILM policy"
+	ActionReplicas  Action = "change the number of replicas"
 )
 
 // String returns the change in one line, for people.
@@ -87,6 +88,9 @@ func (s *installer) compare(found *state) Plan {
 	if differences, action := s.diffManagement(found); len(differences) > 0 {
 		add(ObjectStream, action, differences)
 	}
+	if differences := s.diffReplicas(found); len(differences) > 0 {
+		add(ObjectStream, ActionReplicas, differences)
+	}
 	differences, additions := diffIndex(found.mapping, found.writeIndex().settings, s.want)
 	switch {
 	case len(differences) == 0:
@@ -111,6 +115,24 @@ func (s *installer) diffManagement(found *state) ([]Difference, Action) {
 		}
 	}
 	return list, action
+}
+
+const replicasSetting = "index.number_of_replicas"
+
+// diffReplicas compares the copies of all backing indices: they can change at any time, and what they protect is old events too. An index that
+// Elasticsearch itself gives replicas to, as there are nodes, is left alone.
+func (s *installer) diffReplicas(found *state) []Difference {
+	want := leafOf(s.want.settings()[replicasSetting])
+	var list []Difference
+	for _, b := range found.backing {
+		have, ok := b.settings[replicasSetting]
+		expand, expands := b.settings["index.auto_expand_replicas"]
+		if !ok || expands && expand != "false" || leafOf(have).key == want.key {
+			continue
+		}
+		list = append(list, Difference{Path: b.name + ".settings." + replicasSetting, Have: leafOf(have).text, Want: want.text})
+	}
+	return list
 }
 
 func quoted(text string) string {
