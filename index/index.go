@@ -67,6 +67,15 @@ type Tailer interface {
 	TailEnd(ctx context.Context, organization string) (string, error)
 }
 
+// Importer takes in what another index has received, to move between engines. It is not part of Index: only moving needs it.
+type Importer interface {
+	// Import stores events as Append does, but that they keep ReceivedAt, which has to be set and must not decrease within the call, else
+	// CodeInvalid. Events are passed in the order of arrival, and while nobody appends to the organization; Tail then returns them in that
+	// order. Where a call is cut short, what it is given again may come later in the order than it did. An event that is stored
+	// already, with the same id and ReceivedAt, is a duplicate however long ago it was received.
+	Import(ctx context.Context, organization string, events []*audit.Event) ([]audit.AppendStatus, error)
+}
+
 // Retainer keeps the six months.
 type Retainer interface {
 	// Retain checks that retention is in force and, where the engine is the one to do so, deletes whole files or indices all of

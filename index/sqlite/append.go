@@ -16,6 +16,11 @@ const appendDeadline = 5 * time.Second
 // Append implements index.Appender. All that the call stores in one month is one transaction; a call over several months is not
 // shown by Tail until all of them are committed.
 func (x *Index) Append(ctx context.Context, organization string, events []*audit.Event) ([]audit.AppendStatus, error) {
+	return x.take(ctx, organization, events, false)
+}
+
+// take stores events; imported ones keep when they were received.
+func (x *Index) take(ctx context.Context, organization string, events []*audit.Event, imported bool) ([]audit.AppendStatus, error) {
 	if len(events) == 0 {
 		return []audit.AppendStatus{}, nil
 	}
@@ -29,7 +34,7 @@ func (x *Index) Append(ctx context.Context, organization string, events []*audit
 	defer leave()
 	limited, cancel := context.WithTimeoutCause(ctx, x.appendDeadline, errAppendDeadline)
 	defer cancel()
-	b, err := prepare(limited, o, events, !x.options.DisableFullText)
+	b, err := prepare(limited, o, events, imported, !x.options.DisableFullText)
 	if err != nil {
 		return nil, appendFailure(limited, err)
 	}
@@ -44,10 +49,9 @@ func (x *Index) Append(ctx context.Context, organization string, events []*audit
 	if err != nil {
 		return nil, appendFailure(limited, err)
 	}
-	received := time.UnixMilli(b.stamp).UTC()
 	for i := range b.rows {
 		if !b.rows[i].duplicate {
-			events[i].ReceivedAt = received
+			events[i].ReceivedAt = time.UnixMilli(b.rows[i].received).UTC()
 		}
 	}
 	return b.statuses(), nil
@@ -78,8 +82,10 @@ func (o *organization) commit(ctx context.Context, b *batch) error {
 	if err != nil {
 		return err
 	}
-	if err := o.findElsewhere(ctx, b); err != nil {
-		return err
+	if !b.imported { // what was received elsewhere is no duplicate but of itself, which is in its own month
+		if err := o.findElsewhere(ctx, b); err != nil {
+			return err
+		}
 	}
 	if len(b.groups) == 1 { // as in most commits of few events
 		return months[0].store(ctx, b, &b.groups[0])
@@ -202,7 +208,7 @@ func (h *handle) insert(ctx context.Context, b *batch, g *group, noText bool) er
 	}
 	for _, r := range g.arrival {
 		if !r.duplicate {
-			h.facts.tail.add(r.rowid, r.kind, r.actor, r.ip, b.commit, b.stamp)
+			h.facts.tail.add(r.rowid, r.kind, r.actor, r.ip, r.commit, r.received)
 		}
 	}
 	return nil
@@ -219,7 +225,7 @@ func (h *handle) insertEvents(ctx context.Context, b *batch, g *group) error {
 		}
 		wanted := r.rowid
 		for {
-			stored, err := h.insertEvent(r, b.stamp)
+			stored, err := h.insertEvent(r)
 			if err != nil {
 				return err
 			}
@@ -244,13 +250,13 @@ func (h *handle) insertEvents(ctx context.Context, b *batch, g *group) error {
 }
 
 // insertEvent stores a body, or returns false where its rowid is taken.
-func (h *handle) insertEvent(r *row, stamp int64) (bool, error) {
+func (h *handle) insertEvent(r *row) (bool, error) {
 	if h.sealed {
 		taken, err := blockHolds(h.writer, r.rowid)
 		if err != nil || taken {
 			return false, err
 		}
 	}
-	n, err := h.writer.exec("INSERT OR IGNORE INTO events(rowid, received, body) VALUES(?,?,?)", r.rowid, stamp, r.body)
+	n, err := h.writer.exec("INSERT OR IGNORE INTO events(rowid, received, body) VALUES(?,?,?)", r.rowid, r.received, r.body)
 	return n == 1, err
 }

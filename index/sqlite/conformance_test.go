@@ -47,3 +47,5 @@ func openFor(t testing.TB, dir string, clock *indextest.Clock) index.Index {
 }
 
 func TestSQLiteKeepsThePromisesOfAnIndex(t *testing.T) { indextest.Run(t, factory{}) }
+
+func TestSQLiteImportsWhatAnotherIndexReceived(t *testing.T) { indextest.RunImport(t, factory{}) }

@@ -143,11 +143,14 @@ func (o *organization) stamp(b *batch) (finish func()) {
 	now := o.index.clock().UnixMilli()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	b.stamp = max(now, o.lastStamp, o.floor)
-	b.commit = max(o.lastCommit+1, b.stamp*1000)
-	o.lastStamp = b.stamp
+	if b.imported {
+		b.number(o.lastCommit)
+	} else {
+		b.stampAll(max(now, o.lastStamp, o.floor), o.lastCommit)
+	}
+	o.lastStamp = max(o.lastStamp, b.stamp)
 	flying := make(chan struct{})
-	o.flying, o.flyingStamp = flying, b.stamp
+	o.flying, o.flyingStamp = flying, b.first
 	return func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()

@@ -27,6 +27,8 @@ type row struct {
 	actor     actor
 	ip        netip.Addr
 	duplicate bool
+	// received is the time of receipt, in ms since 1970, and commit the number of the commit: the batch's, but for imported rows.
+	received, commit int64
 }
 
 // documents is the text of an event as it goes into the columns of fts.
@@ -37,8 +39,11 @@ type batch struct {
 	org    *organization
 	rows   []row
 	groups []group
-	stamp  int64 // ms since 1970
-	commit int64
+	// imported rows keep when they were received, and have commits of their own.
+	imported bool
+	// first and stamp are the first and the last time of receipt, in ms since 1970; commit is the last number.
+	first, stamp int64
+	commit       int64
 }
 
 // group is the part of a batch that goes into one month, in the three orders in which it is written.
@@ -58,8 +63,8 @@ func idHash(id string) [16]byte {
 // prepareAtOnce is how many events one goroutine prepares before it looks whether the caller is still there.
 const prepareAtOnce = 128
 
-func prepare(ctx context.Context, o *organization, events []*audit.Event, fullText bool) (*batch, error) {
-	b := &batch{org: o, rows: make([]row, len(events))}
+func prepare(ctx context.Context, o *organization, events []*audit.Event, imported, fullText bool) (*batch, error) {
+	b := &batch{org: o, rows: make([]row, len(events)), imported: imported}
 	if len(events) <= prepareAtOnce { // another goroutine would cost more than it takes off this one
 		b.fill(events, 0, fullText)
 		b.arrange()
@@ -98,6 +103,7 @@ func (r *row) fill(index int, e *audit.Event, fullText bool, t *tokenizer) {
 		stored.Outcome = audit.OutcomeUnknown
 	}
 	r.index = index
+	r.received = e.ReceivedAt.UnixMilli()
 	r.hash = idHash(e.ID)
 	r.month = monthOf(e.Time)
 	r.rowid = r.month.rowid(e.Time.Truncate(audit.TimePrecision), audit.Tie(e.ID))
@@ -116,7 +122,7 @@ func (b *batch) arrange() {
 	byMonth := map[monthKey]int{}
 	for i := range b.rows {
 		r := &b.rows[i]
-		if _, ok := first[r.hash]; ok {
+		if _, ok := first[r.hash]; ok && !b.imported {
 			r.duplicate = true
 			continue
 		}
