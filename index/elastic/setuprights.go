@@ -22,7 +22,7 @@ type rights struct {
 var (
 	setupRights = rights{
 		cluster: []string{"monitor", "manage_index_templates"}, ilm: []string{"manage_ilm"},
-		index: []string{"create_index", "manage", "create_doc", "view_index_metadata"},
+		index: []string{"manage"},
 	}
 	checkRights = rights{
 		cluster: []string{"monitor"}, ilm: []string{"read_ilm"},
