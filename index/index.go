@@ -72,7 +72,8 @@ type Importer interface {
 	// Import stores events as Append does, but that they keep ReceivedAt, which has to be set and must not decrease within the call, else
 	// CodeInvalid. Events are passed in the order of arrival, and while nobody appends to the organization; Tail then returns them in that
 	// order. Where a call is cut short, what it is given again may come later in the order than it did. An event that is stored
-	// already, with the same id and ReceivedAt, is a duplicate however long ago it was received.
+	// already, with the same id and ReceivedAt, is a duplicate however long ago it was received. When Import returns, all that it was passed is
+	// visible to every later call, TailEnd too, and what is imported afterwards is behind that end, also where it was received no later.
 	Import(ctx context.Context, organization string, events []*audit.Event) ([]audit.AppendStatus, error)
 }
 

@@ -33,7 +33,8 @@ func (s *suite) importer() index.Importer {
 	return importer
 }
 
-// imports hands copies to Import, wants these statuses, and that the events that were passed stay as they are.
+// imports hands copies to Import, wants these statuses, and that the events that were passed stay as they are. They are visible then, without
+// waiting.
 func (s *suite) imports(organization string, events []*audit.Event, want ...audit.AppendStatus) {
 	s.Helper()
 	var copies []*audit.Event
@@ -48,7 +49,6 @@ func (s *suite) imports(organization string, events []*audit.Event, want ...audi
 	}
 	s.same(statuses, want, "what Import returned")
 	s.same(copies, events, "the events that were passed")
-	s.factory.Visible(s.T, s.ix)
 }
 
 const day = 24 * time.Hour
