@@ -58,7 +58,7 @@ func (e *Event) AppendJSON(dst []byte) []byte {
 		var space [16]string
 		for _, key := range sortedKeys(space[:0], e.Metadata) {
 			o.key(key)
-			o.dst = appendJSONString(o.dst, e.Metadata[key])
+			o.dst = AppendJSONString(o.dst, e.Metadata[key])
 		}
 		o.close()
 	}
@@ -122,7 +122,7 @@ func (o *objectAppender) key(name string) {
 	if o.dst[len(o.dst)-1] != '{' {
 		o.dst = append(o.dst, ',')
 	}
-	o.dst = appendJSONString(o.dst, name)
+	o.dst = AppendJSONString(o.dst, name)
 	o.dst = append(o.dst, ':')
 }
 
@@ -131,7 +131,7 @@ func (o *objectAppender) string(name, value string) {
 		return
 	}
 	o.key(name)
-	o.dst = appendJSONString(o.dst, value)
+	o.dst = AppendJSONString(o.dst, value)
 }
 
 func (o *objectAppender) time(name string, t time.Time) {
@@ -146,8 +146,8 @@ func (o *objectAppender) time(name string, t time.Time) {
 
 const hexDigits = "0123456789abcdef"
 
-// appendJSONString appends v in quotes.
-func appendJSONString(dst []byte, v string) []byte {
+// AppendJSONString appends v as a JSON string, in quotes. Bytes that are not UTF-8 become U+FFFD.
+func AppendJSONString(dst []byte, v string) []byte {
 	dst = append(dst, '"')
 	run := 0
 	for i := 0; i < len(v); {
