@@ -16,10 +16,14 @@ func (s *Store) PutOrganization(ctx context.Context, org audit.Organization) (au
 	normalize(&org.CreatedAt)
 	read := org.Version
 	org.Version++
-	if err := s.put(ctx, document{Kind: kindOrganization, ID: org.ID, At: toMillis(org.CreatedAt)}, read, org); err != nil {
+	if err := s.put(ctx, organizationDocument(org), read, org); err != nil {
 		return audit.Organization{}, err
 	}
 	return org, nil
+}
+
+func organizationDocument(org audit.Organization) document {
+	return document{Kind: kindOrganization, ID: org.ID, At: toMillis(org.CreatedAt)}
 }
 
 func readOrganization(d *stored) (audit.Organization, error) {
@@ -49,12 +53,15 @@ func (s *Store) PutMember(ctx context.Context, member audit.Member) (audit.Membe
 	normalize(&member.UpdatedAt)
 	read := member.Version
 	member.Version++
-	err := s.put(ctx, document{Kind: kindMember, Organization: member.Organization, ID: member.ID, At: toMillis(member.UpdatedAt),
-		Status: string(member.Status), Role: string(member.Role), Text: textTerms(member)}, read, member)
-	if err != nil {
+	if err := s.put(ctx, memberDocument(member), read, member); err != nil {
 		return audit.Member{}, err
 	}
 	return member, nil
+}
+
+func memberDocument(m audit.Member) document {
+	return document{Kind: kindMember, Organization: m.Organization, ID: m.ID, At: toMillis(m.UpdatedAt),
+		Status: string(m.Status), Role: string(m.Role), Text: textTerms(m)}
 }
 
 func readMember(d *stored) (audit.Member, error) {

@@ -11,15 +11,21 @@ func (s *Store) PutExport(ctx context.Context, export audit.Export) (audit.Expor
 	if err := validIDs(named{"organization", export.Organization}, named{"id", export.ID}); err != nil {
 		return audit.Export{}, err
 	}
-	normalize(&export.RequestedAt, &export.ReadyAt, &export.ExpiresAt, &export.Query.From, &export.Query.To)
+	normalizeExport(&export)
 	read := export.Version
 	export.Version++
-	err := s.put(ctx, document{Kind: kindExport, Organization: export.Organization, ID: export.ID, Owner: export.RequestedBy, Status: string(export.Status),
-		At: toMillis(export.RequestedAt)}, read, export)
-	if err != nil {
+	if err := s.put(ctx, exportDocument(export), read, export); err != nil {
 		return audit.Export{}, err
 	}
 	return export, nil
+}
+
+func normalizeExport(x *audit.Export) {
+	normalize(&x.RequestedAt, &x.ReadyAt, &x.ExpiresAt, &x.Query.From, &x.Query.To)
+}
+
+func exportDocument(x audit.Export) document {
+	return document{Kind: kindExport, Organization: x.Organization, ID: x.ID, Owner: x.RequestedBy, Status: string(x.Status), At: toMillis(x.RequestedAt)}
 }
 
 func readExport(d *stored) (audit.Export, error) {

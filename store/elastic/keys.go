@@ -16,17 +16,34 @@ func (s *Store) CreateKey(ctx context.Context, key audit.Key) error {
 	if err := validIDs(named{"organization", key.Organization}, named{"id", key.ID}); err != nil {
 		return err
 	}
-	if len(key.Hash) == 0 || len(key.Hash) > maxID/2 {
-		return audit.InvalidField("hash", "is empty or too long")
+	if err := validHash(key.Hash); err != nil {
+		return err
 	}
 	normalize(&key.CreatedAt, &key.ExpiresAt)
 	body, err := marshal(key)
 	if err != nil {
 		return err
 	}
-	d := document{Kind: kindKey, Organization: key.Organization, ID: key.ID, At: toMillis(key.CreatedAt), LastUsedAt: toMillis(key.LastUsedAt),
-		RevokedAt: toMillis(key.RevokedAt), Hash: key.Hash, Body: body}
+	d := keyDocument(key)
+	d.Body = body
 	return fault(s.createKey(ctx, &d), "write the key")
+}
+
+func validHash(hash []byte) error {
+	if len(hash) == 0 || len(hash) > maxID/2 {
+		return audit.InvalidField("hash", "is empty or too long")
+	}
+	return nil
+}
+
+func keyDocument(k audit.Key) document {
+	return document{Kind: kindKey, Organization: k.Organization, ID: k.ID, At: toMillis(k.CreatedAt), LastUsedAt: toMillis(k.LastUsedAt),
+		RevokedAt: toMillis(k.RevokedAt), Hash: k.Hash}
+}
+
+// keyIDDocument leads from the key's id to it.
+func keyIDDocument(d *document) document {
+	return document{Kind: kindKeyID, Organization: d.Organization, ID: d.ID, Hash: d.Hash}
 }
 
 func (s *Store) createKey(ctx context.Context, d *document) error {
@@ -56,7 +73,7 @@ func (s *Store) createKey(ctx context.Context, d *document) error {
 // CodeConflict where it leads to another.
 func (s *Store) takeKeyID(ctx context.Context, d *document) (*stored, error) {
 	id := keyDocID(d.Organization, d.ID)
-	lead := document{Kind: kindKeyID, Organization: d.Organization, ID: d.ID, Hash: d.Hash}
+	lead := keyIDDocument(d)
 	done, err := s.apply(ctx, write{action: "create", id: id, body: &lead})
 	if err == nil {
 		return &stored{document: lead, seqNo: done.seqNo, term: done.term}, nil

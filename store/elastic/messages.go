@@ -13,22 +13,31 @@ func (s *Store) AddMessage(ctx context.Context, message audit.Message) error {
 	if err := validIDs(named{"organization", message.Organization}, named{"id", message.ID}, named{"member", message.Member}); err != nil {
 		return err
 	}
-	normalize(&message.CreatedAt)
-	message.Events = slices.Clone(message.Events) // the caller's stay as they are
-	for i := range message.Events {
-		normalize(&message.Events[i].Time)
-	}
+	normalizeMessage(&message)
 	body, err := marshal(message)
 	if err != nil {
 		return err
 	}
-	d := document{Kind: kindMessage, Organization: message.Organization, ID: message.ID, Owner: message.Member, At: toMillis(message.CreatedAt),
-		ReadAt: toMillis(message.ReadAt), Unread: message.ReadAt.IsZero(), Body: body}
+	d := messageDocument(message)
+	d.Body = body
 	_, err = s.apply(ctx, write{action: "create", id: docID(kindMessage, d.Organization, d.ID), body: &d})
 	if err == errRaced { //nolint:errorlint // apply's own: the message is there
 		return nil
 	}
 	return fault(err, "write the message")
+}
+
+func normalizeMessage(m *audit.Message) {
+	normalize(&m.CreatedAt)
+	m.Events = slices.Clone(m.Events) // the caller's stay as they are
+	for i := range m.Events {
+		normalize(&m.Events[i].Time)
+	}
+}
+
+func messageDocument(m audit.Message) document {
+	return document{Kind: kindMessage, Organization: m.Organization, ID: m.ID, Owner: m.Member, At: toMillis(m.CreatedAt),
+		ReadAt: toMillis(m.ReadAt), Unread: m.ReadAt.IsZero()}
 }
 
 func readMessage(d *stored) (audit.Message, error) {

@@ -14,11 +14,14 @@ func (s *Store) PutReminder(ctx context.Context, reminder audit.Reminder) (audit
 	normalize(&reminder.CreatedAt, &reminder.UpdatedAt)
 	read := reminder.Version
 	reminder.Version++
-	err := s.put(ctx, document{Kind: kindReminder, Organization: reminder.Organization, ID: reminder.ID, At: toMillis(reminder.CreatedAt)}, read, reminder)
-	if err != nil {
+	if err := s.put(ctx, reminderDocument(reminder), read, reminder); err != nil {
 		return audit.Reminder{}, err
 	}
 	return reminder, nil
+}
+
+func reminderDocument(r audit.Reminder) document {
+	return document{Kind: kindReminder, Organization: r.Organization, ID: r.ID, At: toMillis(r.CreatedAt)}
 }
 
 func readReminder(d *stored) (audit.Reminder, error) {
@@ -77,13 +80,17 @@ func (s *Store) SaveDelivery(ctx context.Context, delivery audit.Delivery) error
 			}
 			next = merge(before, delivery)
 		}
-		d := document{Kind: kindDelivery, Organization: next.Organization, ID: next.ID, Owner: next.Reminder, Status: string(next.Status), At: toMillis(next.CreatedAt)}
+		d := deliveryDocument(next)
 		if d.Body, err = marshal(next); err != nil {
 			return err
 		}
 		_, err = s.apply(ctx, write{action: action, id: id, body: &d, was: there})
 		return err
 	}), "write the delivery")
+}
+
+func deliveryDocument(d audit.Delivery) document {
+	return document{Kind: kindDelivery, Organization: d.Organization, ID: d.ID, Owner: d.Reminder, Status: string(d.Status), At: toMillis(d.CreatedAt)}
 }
 
 // merge is what becomes of a delivery when another save of it comes.

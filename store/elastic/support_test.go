@@ -34,6 +34,14 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+func TestMoving(t *testing.T) {
+	storetest.RunMove(t, func(t *testing.T) func(t *testing.T) store.Store {
+		p := newPlace(t)
+		p.setup()
+		return func(t *testing.T) store.Store { return p.open(t) }
+	})
+}
+
 // place is a prefix of its own in the cluster of the tests.
 type place struct {
 	t      *testing.T

@@ -45,13 +45,17 @@ func (s *Store) PutMember(ctx context.Context, member audit.Member) (audit.Membe
 	normalize(&member.UpdatedAt)
 	read := member.Version
 	member.Version++
-	err := s.put(ctx, "members", []column{{"organization", member.Organization}, {"id", member.ID}}, read, member,
-		column{"status", string(member.Status)}, column{"role", string(member.Role)},
-		column{"name_folded", fold(member.Name)}, column{"id_folded", fold(member.ID)}, column{"email_folded", fold(member.Email)})
+	err := s.put(ctx, "members", []column{{"organization", member.Organization}, {"id", member.ID}}, read, member, columnsOfMember(member)...)
 	if err != nil {
 		return audit.Member{}, err
 	}
 	return member, nil
+}
+
+// columnsOfMember are what members are searched by.
+func columnsOfMember(m audit.Member) []column {
+	return []column{{"status", string(m.Status)}, {"role", string(m.Role)},
+		{"name_folded", fold(m.Name)}, {"id_folded", fold(m.ID)}, {"email_folded", fold(m.Email)}}
 }
 
 // fold makes strings that differ in case only, or in how accents are encoded, equal.

@@ -9,15 +9,23 @@ import (
 
 // PutExport is part of store.Exports.
 func (s *Store) PutExport(ctx context.Context, export audit.Export) (audit.Export, error) {
-	normalize(&export.RequestedAt, &export.ReadyAt, &export.ExpiresAt, &export.Query.From, &export.Query.To)
+	normalizeExport(&export)
 	read := export.Version
 	export.Version++
-	err := s.put(ctx, "exports", []column{{"organization", export.Organization}, {"id", export.ID}}, read, export,
-		column{"member", export.RequestedBy}, column{"status", string(export.Status)}, column{"requested_at", toMillis(export.RequestedAt)})
+	err := s.put(ctx, "exports", []column{{"organization", export.Organization}, {"id", export.ID}}, read, export, columnsOfExport(export)...)
 	if err != nil {
 		return audit.Export{}, err
 	}
 	return export, nil
+}
+
+func normalizeExport(x *audit.Export) {
+	normalize(&x.RequestedAt, &x.ReadyAt, &x.ExpiresAt, &x.Query.From, &x.Query.To)
+}
+
+// columnsOfExport are what exports are listed by.
+func columnsOfExport(x audit.Export) []column {
+	return []column{{"member", x.RequestedBy}, {"status", string(x.Status)}, {"requested_at", toMillis(x.RequestedAt)}}
 }
 
 const exportColumns = "organization, doc"

@@ -14,11 +14,7 @@ func (s *Store) AddMessage(ctx context.Context, message audit.Message) error {
 	if err := validKey(column{"organization", message.Organization}, column{"id", message.ID}, column{"member", message.Member}); err != nil {
 		return err
 	}
-	normalize(&message.CreatedAt)
-	message.Events = slices.Clone(message.Events) // the caller's stay as they are
-	for i := range message.Events {
-		normalize(&message.Events[i].Time)
-	}
+	normalizeMessage(&message)
 	doc, err := json.Marshal(message)
 	if err != nil {
 		return audit.WithCause(audit.CodeInternal, err, "could not write the message")
@@ -28,6 +24,16 @@ func (s *Store) AddMessage(ctx context.Context, message audit.Message) error {
 		toMillis(message.CreatedAt), toMillis(message.ReadAt), string(doc))
 	return err
 }
+
+func normalizeMessage(m *audit.Message) {
+	normalize(&m.CreatedAt)
+	m.Events = slices.Clone(m.Events) // the caller's stay as they are
+	for i := range m.Events {
+		normalize(&m.Events[i].Time)
+	}
+}
+
+const messageColumns = "organization, member, read_at, doc"
 
 func scanMessage(row scanner) (audit.Message, error) {
 	var message audit.Message
@@ -45,7 +51,7 @@ func scanMessage(row scanner) (audit.Message, error) {
 
 // Messages is part of store.Messages.
 func (s *Store) Messages(ctx context.Context, organization, member, after string, limit int) ([]audit.Message, error) {
-	return newest(ctx, s, listing{table: "messages", columns: "organization, member, read_at, doc", time: "created_at",
+	return newest(ctx, s, listing{table: "messages", columns: messageColumns, time: "created_at",
 		where: []column{{"organization", organization}, {"member", member}}}, after, limit, scanMessage)
 }
 

@@ -49,6 +49,13 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+func TestMoving(t *testing.T) {
+	storetest.RunMove(t, func(t *testing.T) func(t *testing.T) store.Store {
+		dir := t.TempDir()
+		return func(t *testing.T) store.Store { return open(t, dir) }
+	})
+}
+
 func member(id string) audit.Member {
 	return audit.Member{Organization: "acme", ID: id, Name: strings.Repeat("name ", 40), Status: audit.MemberActive, Role: audit.RoleMember}
 }
