@@ -54,6 +54,13 @@ type Index struct {
 	logger *slog.Logger
 	setup  *installer
 	stamps stamps
+	// requiresStream says that the cluster can be told to write into data streams only.
+	requiresStream bool
+	generations    backingIndices
+	settle         settler
+	places         places
+	// appendDeadline is the constant, but in tests.
+	appendDeadline time.Duration
 
 	closing sync.RWMutex // held for reading while a call is under way
 	closed  bool
@@ -84,7 +91,10 @@ func newIndex(client *cluster.Client, opts Options) (*Index, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &Index{client: client, stream: setup.name, clock: opts.Clock, logger: opts.Logger, setup: setup}
+	x := &Index{client: client, stream: setup.name, clock: opts.Clock, logger: opts.Logger, setup: setup,
+		requiresStream: takesRequireDataStream(client.Version()), appendDeadline: appendDeadline}
+	x.generations.client, x.generations.setup = client, setup
+	x.settle.index, x.settle.after = x, settleAfter
 	x.ctx, x.cancel = context.WithCancel(context.Background())
 	return x, nil
 }
@@ -146,7 +156,8 @@ func (x *Index) Retain(ctx context.Context) (audit.RetentionReport, error) {
 func (x *Index) Close() error {
 	x.cancel()
 	x.closing.Lock()
-	defer x.closing.Unlock()
 	x.closed = true
+	x.closing.Unlock()
+	x.settle.running.Wait()
 	return nil
 }

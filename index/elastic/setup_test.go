@@ -16,18 +16,18 @@ import (
 
 // bench is a cluster and a prefix of the test's own.
 type bench struct {
-	t      *testing.T
+	t      testing.TB
 	ctx    context.Context
 	client *cluster.Client
 	opts   SetupOptions
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t testing.TB) *bench {
 	t.Helper()
 	return benchAt(t, estest.URL(t))
 }
 
-func benchAt(t *testing.T, url string) *bench {
+func benchAt(t testing.TB, url string) *bench {
 	t.Helper()
 	client, err := cluster.Open(t.Context(), cluster.Options{URLs: strings.Split(url, ",")})
 	if err != nil {
@@ -38,7 +38,7 @@ func benchAt(t *testing.T, url string) *bench {
 }
 
 // small is a definition like ours with few fields. Versions 2 and 3 add a field; from 4 on a field has another type.
-func small(t *testing.T, version int) definition {
+func small(t testing.TB, version int) definition {
 	t.Helper()
 	ours, err := embedded()
 	if err != nil {
