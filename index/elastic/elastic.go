@@ -57,8 +57,8 @@ type Index struct {
 	// requiresStream says that the cluster can be told to write into data streams only.
 	requiresStream bool
 	generations    backingIndices
-	settle         settler
-	places         places
+	late           lateCopies
+	spots          spots
 	// appendDeadline is the constant, but in tests.
 	appendDeadline time.Duration
 
@@ -94,7 +94,7 @@ func newIndex(client *cluster.Client, opts Options) (*Index, error) {
 	x := &Index{client: client, stream: setup.name, clock: opts.Clock, logger: opts.Logger, setup: setup,
 		requiresStream: takesRequireDataStream(client.Version()), appendDeadline: appendDeadline}
 	x.generations.client, x.generations.setup = client, setup
-	x.settle.index, x.settle.after = x, settleAfter
+	x.late.index, x.late.after = x, lateAfter
 	x.ctx, x.cancel = context.WithCancel(context.Background())
 	return x, nil
 }
@@ -158,6 +158,6 @@ func (x *Index) Close() error {
 	x.closing.Lock()
 	x.closed = true
 	x.closing.Unlock()
-	x.settle.running.Wait()
+	x.late.running.Wait()
 	return nil
 }

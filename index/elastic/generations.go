@@ -18,11 +18,11 @@ import (
 //   - Before events are created, their ids are looked up, in real time, in those older backing indices that may hold them. What they are is read once and
 //     again when the answer to a bulk names a backing index that was not known.
 //   - Another process may still be writing into the older index then: its request was on its way when the rollover came. So for youngFor after a
-//     write index was first seen, ids are looked up in the one before it again when they have been created, and once more settleAfter later.
+//     write index was first seen, ids are looked up in the one before it again when they have been created, and once more lateAfter later.
 //   - Where both have an event, the older index keeps it and the newer copy is deleted, whoever looks. So nobody ever deletes the only one.
 const (
-	youngFor    = 15 * time.Second
-	settleAfter = 20 * time.Second
+	youngFor  = 15 * time.Second
+	lateAfter = 20 * time.Second
 )
 
 // generation is a backing index.

@@ -164,7 +164,7 @@ func (x *Index) yield(ctx context.Context, rows []*row, list *generationList) er
 	if err := x.remove(ctx, doomed); err != nil {
 		return err
 	}
-	x.settle.add(rows, list)
+	x.late.add(rows, list)
 	return nil
 }
 

@@ -11,31 +11,31 @@ import (
 	"github.com/audittrail/audittrail/audit"
 )
 
-// place is where an event of an organization stands: no two may have the same.
-type place struct {
+// spot is where an event of an organization stands: no two may have the same.
+type spot struct {
 	organization string
 	ms           int64
 	tie          uint32
 }
 
-// placesKept is how long a place is remembered that was given away: longer than it takes until a search finds the event.
-const placesKept = 10 * time.Second
+// spotsKept is how long a spot is remembered that was given away: longer than it takes until a search finds the event.
+const spotsKept = 10 * time.Second
 
-// places remembers who was given which place a moment ago.
-type places struct {
+// spots remembers who was given which spot a moment ago.
+type spots struct {
 	mu          sync.Mutex
-	recent, old map[place]documentID
+	recent, old map[spot]documentID
 	turned      time.Time
 }
 
-// take gives the place to the _id unless another one has it.
-func (p *places) take(at place, id documentID) bool {
+// take gives the spot to the _id unless another one has it.
+func (p *spots) take(at spot, id documentID) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if now := time.Now(); p.recent == nil || now.Sub(p.turned) > placesKept {
-		p.recent, p.old, p.turned = map[place]documentID{}, p.recent, now
+	if now := time.Now(); p.recent == nil || now.Sub(p.turned) > spotsKept {
+		p.recent, p.old, p.turned = map[spot]documentID{}, p.recent, now
 	}
-	for _, known := range []map[place]documentID{p.recent, p.old} {
+	for _, known := range []map[spot]documentID{p.recent, p.old} {
 		if holder, ok := known[at]; ok && holder != id {
 			return false
 		}
@@ -53,9 +53,9 @@ func (x *Index) place(ctx context.Context, organization string, rows []*row) err
 		}
 		var moved []*row
 		for _, r := range rows {
-			at := place{organization, r.event.Time.UnixMilli(), r.tie}
+			at := spot{organization, r.event.Time.UnixMilli(), r.tie}
 			holder, ok := taken[at]
-			if ok && holder != r.id.text || !ok && !x.places.take(at, r.id) {
+			if ok && holder != r.id.text || !ok && !x.spots.take(at, r.id) {
 				r.tie = (r.tie + 1) & (1<<audit.TieBits - 1)
 				moved = append(moved, r)
 			}
@@ -65,8 +65,8 @@ func (x *Index) place(ctx context.Context, organization string, rows []*row) err
 	return nil
 }
 
-// takenBy returns which _ids hold places of the rows, as far as a search finds them. It may find other places too.
-func (x *Index) takenBy(ctx context.Context, organization string, rows []*row) (map[place]string, error) {
+// takenBy returns which _ids hold spots of the rows, as far as a search finds them. It may find other spots too.
+func (x *Index) takenBy(ctx context.Context, organization string, rows []*row) (map[spot]string, error) {
 	ties, from, to := make([]uint32, len(rows)), rows[0].event.Time, rows[0].event.Time
 	for i, r := range rows {
 		ties[i] = r.tie
@@ -104,7 +104,7 @@ func (x *Index) takenBy(ctx context.Context, organization string, rows []*row) (
 	if err := x.client.Call(ctx, request, &answer); err != nil {
 		return nil, err
 	}
-	taken := map[place]string{}
+	taken := map[spot]string{}
 	for _, h := range answer.Hits.Hits {
 		if len(h.Fields.Time) == 0 || len(h.Fields.Tie) == 0 {
 			continue
@@ -113,7 +113,7 @@ func (x *Index) takenBy(ctx context.Context, organization string, rows []*row) (
 		if err != nil {
 			return nil, audit.WithCause(audit.CodeInternal, err, "a stored event cannot be read")
 		}
-		taken[place{organization, ms, h.Fields.Tie[0]}] = h.ID
+		taken[spot{organization, ms, h.Fields.Tie[0]}] = h.ID
 	}
 	return taken, answer.incomplete()
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/audittrail/audittrail/audit"
 )
 
-// settler looks once more, some time after a rollover, whether the older backing index has got what was created in the new one: a request that
+// lateCopies looks once more, some time after a rollover, whether the older backing index has got what was created in the new one: a request that
 // was on its way to it may have come late, also one whose sender is gone.
-type settler struct {
+type lateCopies struct {
 	index *Index
 	after time.Duration
 
@@ -22,7 +22,7 @@ type settler struct {
 }
 
 // add notes rows that were created; without effect for those that turned out to be duplicates.
-func (s *settler) add(rows []*row, list *generationList) {
+func (s *lateCopies) add(rows []*row, list *generationList) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.list = list
@@ -40,7 +40,7 @@ func (s *settler) add(rows []*row, list *generationList) {
 }
 
 // wait looks when it is time. What cannot be looked at then is looked at after as much time again.
-func (s *settler) wait() {
+func (s *lateCopies) wait() {
 	timer := time.NewTimer(s.after)
 	defer timer.Stop()
 	for {
@@ -73,7 +73,7 @@ func (s *settler) wait() {
 }
 
 // look deletes the newer of two copies and returns how many.
-func (s *settler) look(rows []*row, list *generationList) (deleted int, err error) {
+func (s *lateCopies) look(rows []*row, list *generationList) (deleted int, err error) {
 	ctx, cancel := context.WithTimeout(s.index.ctx, time.Minute)
 	defer cancel()
 	for from := 0; from < len(rows); from += audit.MaxScan {
