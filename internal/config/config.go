@@ -14,14 +14,42 @@ type Config struct {
 	DataDir   string `name:"data-dir" default:"./audittrail-data" placeholder:"DIR" help:"Directory that holds everything: events, records, export files, the embedded Temporal server."`
 	Listen    string `name:"listen" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address that the API listens on."`
 	PublicURL string `name:"public-url" placeholder:"URL" help:"Address by which people and Twilio reach the server: https://audit.example.com. Without it messages carry no links."`
-	Index     string `name:"index" default:"sqlite" placeholder:"ENGINE" help:"Engine of events and records: sqlite."`
+	Index     string `name:"index" default:"sqlite" placeholder:"ENGINE" help:"Engine of events and records: sqlite, or elastic, which processes can share."`
 
+	Elastic  Elastic  `embed:"" prefix:"elastic-"`
+	Files    Files    `embed:"" prefix:"files-"`
 	Temporal Temporal `embed:"" prefix:"temporal-"`
 	Email    Email    `embed:"" prefix:"email-"`
 	SMS      SMS      `embed:"" prefix:"sms-"`
 	GeoIP    GeoIP    `embed:"" prefix:"geoip-"`
 	Limits   Limits   `embed:"" prefix:"limits-"`
 	Log      Log      `embed:"" prefix:"log-"`
+}
+
+// The engines of events and records.
+const (
+	IndexSQLite  = "sqlite"
+	IndexElastic = "elastic"
+)
+
+// Elastic says which Elasticsearch cluster holds events and records, where index is elastic, and what setup makes there.
+type Elastic struct {
+	URLs        []string `name:"urls" placeholder:"URL,…" help:"Nodes of the cluster: https://es1.example.com:9200,https://es2.example.com:9200."`
+	CloudID     string   `name:"cloud-id" placeholder:"ID" help:"Deployment of Elastic Cloud, in place of urls."`
+	Username    string   `name:"username" help:"User name at the cluster."`
+	Password    Secret   `name:"password" help:"Password at the cluster. Better: AUDITTRAIL_ELASTIC_PASSWORD_FILE."`
+	APIKey      Secret   `name:"api-key" help:"API key (encoded form), in place of user and password. Better: AUDITTRAIL_ELASTIC_API_KEY_FILE."`
+	CAFile      string   `name:"ca-file" placeholder:"FILE" help:"PEM file of certificates to trust in place of the system's."`
+	Fingerprint string   `name:"fingerprint" placeholder:"HEX" help:"SHA-256 of a certificate to trust in place of every other check."`
+	Prefix      string   `name:"prefix" default:"audittrail" help:"Begins the names of everything in the cluster."`
+	Shards      int      `name:"shards" default:"1" help:"Primary shards of each index that is made."`
+	Replicas    int      `name:"replicas" default:"1" help:"Copies of each shard beside the primary; 0 on a single node."`
+	Lifecycle   string   `name:"lifecycle" default:"ilm" help:"Who rolls over and deletes events: ilm (the cluster), or temporal (workers), for clusters without ILM."`
+}
+
+// Files says where the files of exports are kept.
+type Files struct {
+	URL string `name:"url" placeholder:"URL" help:"Place of export files: file:///some/folder, or s3://bucket?endpoint=https://… with credentials from the environment. Without it, a folder of the data directory."`
 }
 
 // Temporal says which Temporal server runs the workflows.

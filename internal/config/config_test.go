@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -142,10 +144,10 @@ func TestAFileThatIsNamedMustBeThere(t *testing.T) {
 
 func TestSettingsThatCannotWorkAreRefusedWithWhatIsAllowed(t *testing.T) {
 	c := config.Default()
-	c.DataDir, c.Listen, c.PublicURL, c.Index, c.Log.Level, c.Log.Format = "", "8080", "ftp://x/y", "elastic", "loud", "xml"
+	c.DataDir, c.Listen, c.PublicURL, c.Index, c.Log.Level, c.Log.Format = "", "8080", "ftp://x/y", "paper", "loud", "xml"
 	c.Temporal.Port, c.Temporal.Namespace, c.Limits.RequestsPerSecond, c.Limits.Burst = 70000, "", 0, -1
 	err := c.Validate()
-	for _, want := range []string{"data_dir:", "listen:", "public_url:", "index: elastic is not in this build yet", "log.level:", "log.format:",
+	for _, want := range []string{"data_dir:", "listen:", "public_url:", `index: "paper" is not an engine: it must be sqlite or elastic`, "log.level:", "log.format:",
 		"temporal.port:", "temporal.namespace:", "limits.requests_per_second:", "limits:"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("the error lacks %q: %v", want, err)
@@ -155,5 +157,96 @@ func TestSettingsThatCannotWorkAreRefusedWithWhatIsAllowed(t *testing.T) {
 		if err := (&config.Client{Server: url}).Validate(); (err == nil) != ok {
 			t.Errorf("server %s: %v", url, err)
 		}
+	}
+}
+
+func TestAListIsGivenWithCommasOrAsAListOfTheFile(t *testing.T) {
+	want := []string{"https://a:9200", "https://b:9200"}
+	for name, c := range map[string]struct {
+		text   string
+		env    map[string]string
+		source string
+	}{
+		"in the environment":       {"", map[string]string{"AUDITTRAIL_ELASTIC_URLS": "https://a:9200, https://b:9200"}, "environment AUDITTRAIL_ELASTIC_URLS"},
+		"with commas in the file":  {"elastic:\n  urls: https://a:9200,https://b:9200", nil, "a.yaml:2"},
+		"as a list of the file":    {"elastic:\n  urls: [https://a:9200, https://b:9200]", nil, "a.yaml:2"},
+		"as lines of the file":     {"elastic:\n  urls:\n    - https://a:9200\n    - https://b:9200", nil, "a.yaml:3"},
+		"the environment is first": {"elastic:\n  urls: x", map[string]string{"AUDITTRAIL_ELASTIC_URLS": "https://a:9200,https://b:9200"}, "environment AUDITTRAIL_ELASTIC_URLS"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			settings := config.Default()
+			values, err := load(t, c.text, c.env, nil, settings)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := settings.Elastic.URLs; !slices.Equal(got, want) {
+				t.Errorf("the list is %q", got)
+			}
+			if got := values["elastic.urls"]; got.Value != "https://a:9200,https://b:9200" || got.Source != c.source {
+				t.Errorf("it is shown as %q from %q", got.Value, got.Source)
+			}
+		})
+	}
+	if _, err := load(t, "elastic:\n  urls: [[a]]", nil, nil, config.Default()); err == nil || !strings.Contains(err.Error(), ":2: elastic.urls must be a list of values") {
+		t.Errorf("a list of lists: %v", err)
+	}
+}
+
+func TestSettingsOfElasticsearchThatCannotWorkAreNamed(t *testing.T) {
+	good := config.Elastic{URLs: []string{"https://es:9200"}, Prefix: "audittrail", Shards: 1, Lifecycle: "ilm"}
+	for want, change := range map[string]func(*config.Elastic){
+		"":                                  func(*config.Elastic) {},
+		"elastic.urls: must name the nodes": func(e *config.Elastic) { e.URLs = nil },
+		"elastic.urls: entry 2 is not the address of a node": func(e *config.Elastic) { e.URLs = append(e.URLs, "es:9200") },
+		"elastic.urls: entry 1 holds a user or password":     func(e *config.Elastic) { e.URLs = []string{"https://u:hunter2@es:9200"} },
+		"elastic.cloud_id: names a cluster, and so does":     func(e *config.Elastic) { e.CloudID = "x" },
+		"elastic.username: and elastic.password":             func(e *config.Elastic) { e.Password = "hunter2" },
+		"elastic.api_key: takes the place of":                func(e *config.Elastic) { e.APIKey, e.Username, e.Password = "hunter2", "u", "hunter2" },
+		"elastic.fingerprint: takes the place":               func(e *config.Elastic) { e.CAFile, e.Fingerprint = "a", "b" },
+		`elastic.prefix: "Audit*" cannot begin the name`:     func(e *config.Elastic) { e.Prefix = "Audit*" },
+		"elastic.shards: must be from 1 to 1024":             func(e *config.Elastic) { e.Shards = 0 },
+		"elastic.replicas: must not be negative":             func(e *config.Elastic) { e.Replicas = -1 },
+		`elastic.lifecycle: "cron" is not a lifecycle`:       func(e *config.Elastic) { e.Lifecycle = "cron" },
+	} {
+		c := config.Default()
+		c.Index, c.Elastic = config.IndexElastic, good
+		change(&c.Elastic)
+		err := c.Validate()
+		if want == "" && err != nil || want != "" && (err == nil || !strings.HasPrefix(err.Error(), want)) || err != nil && strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("want the error %q, got %v", want, err)
+		}
+	}
+	values, err := load(t, "", map[string]string{"AUDITTRAIL_ELASTIC_URLS": "https://u:hunter2@es:9200"}, nil, config.Default())
+	if err != nil || strings.Contains(fmt.Sprint(values), "hunter2") {
+		t.Errorf("a password in an address is shown: %v %v", values["elastic.urls"], err)
+	}
+}
+
+func TestTheDocumentationListsEverySettingWithItsDefault(t *testing.T) {
+	page, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := map[string]string{}
+	row := regexp.MustCompile("(?m)^\\| (`[a-z_.`, ]+`) \\|([^|]*)\\|")
+	for _, m := range row.FindAllStringSubmatch(string(page), -1) {
+		for _, key := range strings.Split(m[1], ", ") {
+			listed[strings.Trim(key, "`")] = strings.Trim(m[2], "` ")
+		}
+	}
+	none := func(string) (string, bool) { return "", false }
+	t.Chdir(t.TempDir())
+	values, err := config.Load(config.Sources{Env: none}, config.Default(), new(config.Client))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range values {
+		if shown, ok := listed[v.Key]; !ok || shown != v.Value {
+			t.Errorf("%s: the page has the default %q (listed: %t), it is %q", v.Key, shown, ok, v.Value)
+		}
+		delete(listed, v.Key)
+	}
+	for key := range listed {
+		t.Errorf("%s is on the page and is no setting", key)
 	}
 }

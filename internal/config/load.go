@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -153,37 +154,57 @@ func readFile(sources Sources) (*document, error) {
 	if len(root.Content) == 0 {
 		return d, nil
 	}
-	known := make(map[string]bool) // true: a setting; false: a group of settings
+	return d, errors.Join(d.walk(root.Content[0], "", knownKeys())...)
+}
+
+// kind is what a key of the file stands for.
+type kind int
+
+const (
+	one   kind = iota + 1 // a setting of one value
+	list                  // a setting that is a list
+	group                 // a group of settings
+)
+
+func knownKeys() map[string]kind {
+	known := make(map[string]kind)
 	for _, target := range []any{new(Config), new(Client)} {
 		for _, s := range settingsOf(target) {
-			known[s.key] = true
-			if s.secret {
-				known[s.key+"_file"] = true
+			known[s.key] = one
+			if s.value.Kind() == reflect.Slice {
+				known[s.key] = list
 			}
-			if group, _, grouped := strings.Cut(s.key, "."); grouped {
-				known[group] = false
+			if s.secret {
+				known[s.key+"_file"] = one
+			}
+			if name, _, grouped := strings.Cut(s.key, "."); grouped {
+				known[name] = group
 			}
 		}
 	}
-	return d, errors.Join(d.walk(root.Content[0], "", known)...)
+	return known
 }
 
 // walk collects the scalars of a mapping and complains of everything that is no setting.
-func (d *document) walk(node *yaml.Node, prefix string, known map[string]bool) (errs []error) {
+func (d *document) walk(node *yaml.Node, prefix string, known map[string]kind) (errs []error) {
 	if node.Kind != yaml.MappingNode {
 		return []error{fmt.Errorf("%s:%d: %s must hold settings, as key: value", d.name, node.Line, orWhole(prefix))}
 	}
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		name, value := node.Content[i], node.Content[i+1]
 		key := prefix + name.Value
-		isSetting, found := known[key]
+		if known[key] == list && value.Kind == yaml.SequenceNode {
+			value = joined(value)
+		}
 		switch {
-		case !found:
+		case known[key] == 0:
 			errs = append(errs, fmt.Errorf("%s:%d: %s is not a setting; `audittrail config` lists them all", d.name, name.Line, key))
 		case d.scalars[key] != nil:
 			errs = append(errs, fmt.Errorf("%s:%d: %s is set twice", d.name, name.Line, key))
-		case !isSetting:
+		case known[key] == group:
 			errs = append(errs, d.walk(value, key+".", known)...)
+		case value.Kind != yaml.ScalarNode && known[key] == list:
+			errs = append(errs, fmt.Errorf("%s:%d: %s must be a list of values", d.name, value.Line, key))
 		case value.Kind != yaml.ScalarNode:
 			errs = append(errs, fmt.Errorf("%s:%d: %s must be one value", d.name, value.Line, key))
 		default:
@@ -191,6 +212,18 @@ func (d *document) walk(node *yaml.Node, prefix string, known map[string]bool) (
 		}
 	}
 	return errs
+}
+
+// joined makes a list of scalars what it is in the environment: one scalar with commas. Another list stays what it is.
+func joined(sequence *yaml.Node) *yaml.Node {
+	items := make([]string, len(sequence.Content))
+	for i, item := range sequence.Content {
+		if item.Kind != yaml.ScalarNode {
+			return sequence
+		}
+		items[i] = item.Value
+	}
+	return &yaml.Node{Kind: yaml.ScalarNode, Line: sequence.Line, Value: strings.Join(items, ",")}
 }
 
 func orWhole(prefix string) string {

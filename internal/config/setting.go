@@ -76,6 +76,8 @@ func (s setting) set(text string) error {
 	switch s.value.Kind() {
 	case reflect.String:
 		s.value.SetString(text)
+	case reflect.Slice:
+		s.value.Set(reflect.ValueOf(split(text)))
 	case reflect.Bool:
 		b, err := strconv.ParseBool(orZero(text, "false"))
 		if err != nil {
@@ -100,6 +102,17 @@ func (s setting) set(text string) error {
 	return nil
 }
 
+// split reads a list: its items stand between commas.
+func split(text string) []string {
+	var items []string
+	for item := range strings.SplitSeq(text, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
 func orZero(text, zero string) string {
 	if text == "" {
 		return zero
@@ -107,5 +120,18 @@ func orZero(text, zero string) string {
 	return text
 }
 
-// show is the value as it may be shown.
-func (s setting) show() string { return fmt.Sprint(s.value.Interface()) }
+// show is the value as it may be shown. An address with a password in it is refused later, and not shown either.
+func (s setting) show() string {
+	list, ok := s.value.Interface().([]string)
+	if !ok {
+		return fmt.Sprint(s.value.Interface())
+	}
+	shown := make([]string, len(list))
+	for i, item := range list {
+		shown[i] = item
+		if _, address, found := strings.Cut(item, "@"); found {
+			shown[i] = mask + "@" + address
+		}
+	}
+	return strings.Join(shown, ",")
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -25,11 +26,11 @@ func (c *Config) Validate() error {
 		add("public_url", "%q is not the address of a server: it must be like https://audit.example.com", c.PublicURL)
 	}
 	switch c.Index {
-	case "sqlite":
-	case "elastic":
-		add("index", "elastic is not in this build yet: use sqlite, which runs in one process by `audittrail standalone`")
+	case IndexSQLite:
+	case IndexElastic:
+		c.Elastic.validate(add)
 	default:
-		add("index", "%q is not an engine: it must be sqlite", c.Index)
+		add("index", "%q is not an engine: it must be sqlite or elastic", c.Index)
 	}
 	if c.Temporal.Port < 0 || c.Temporal.Port > 65535 {
 		add("temporal.port", "must be from 0 to 65535")
@@ -50,6 +51,49 @@ func (c *Config) Validate() error {
 		add("log.format", "%q is not a format: it must be auto, text or json", c.Log.Format)
 	}
 	return errors.Join(errs...)
+}
+
+// prefixes are those that names of indices can begin with.
+var prefixes = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,99}$`)
+
+// validate says what is wrong; what the values name is looked at when the cluster is opened.
+func (e *Elastic) validate(add func(key, format string, args ...any)) {
+	switch {
+	case len(e.URLs) == 0 && e.CloudID == "":
+		add("elastic.urls", "must name the nodes of the cluster, like https://es1.example.com:9200; or elastic.cloud_id a deployment")
+	case len(e.URLs) > 0 && e.CloudID != "":
+		add("elastic.cloud_id", "names a cluster, and so does elastic.urls: give one of them")
+	}
+	for i, address := range e.URLs {
+		u, err := url.Parse(address)
+		switch {
+		case err == nil && u.User != nil:
+			add("elastic.urls", "entry %d holds a user or password: give these by elastic.username and elastic.password", i+1)
+		case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
+			add("elastic.urls", "entry %d is not the address of a node: it must be like https://es1.example.com:9200", i+1)
+		}
+	}
+	if (e.Username == "") != (e.Password == "") {
+		add("elastic.username", "and elastic.password are given together, or neither")
+	}
+	if e.APIKey != "" && e.Username != "" {
+		add("elastic.api_key", "takes the place of elastic.username and elastic.password: give one of them")
+	}
+	if e.CAFile != "" && e.Fingerprint != "" {
+		add("elastic.fingerprint", "takes the place of elastic.ca_file: give one of them")
+	}
+	if !prefixes.MatchString(e.Prefix) {
+		add("elastic.prefix", "%q cannot begin the name of an index: it must be a-z, 0-9, - and _, beginning with a letter or digit", e.Prefix)
+	}
+	if e.Shards < 1 || e.Shards > 1024 {
+		add("elastic.shards", "must be from 1 to 1024")
+	}
+	if e.Replicas < 0 {
+		add("elastic.replicas", "must not be negative")
+	}
+	if e.Lifecycle != "ilm" && e.Lifecycle != "temporal" {
+		add("elastic.lifecycle", "%q is not a lifecycle: it must be ilm or temporal", e.Lifecycle)
+	}
 }
 
 // Validate says what is wrong with the settings.
