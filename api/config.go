@@ -164,6 +164,9 @@ func orDefault[T comparable](value *T, standard T) {
 
 // Config is what a Server works with. Everything is required but what says otherwise.
 type Config struct {
+	// HealthOnly makes a server that answers /healthz, /readyz and /metrics and nothing else: what is behind these is all that it needs.
+	HealthOnly bool
+
 	Events     Events
 	Ingester   Ingester
 	Directory  Directory

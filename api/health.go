@@ -99,7 +99,8 @@ func (s *Server) askPart(ctx context.Context, part ReadyCheck) (view partView) {
 	}
 	s.log.Warn("api: a part is not ready", slog.String("part", part.Name), slog.Any("error", err))
 	view = partView{Name: part.Name, State: "down"}
-	if shown := clientError(err); shown.Code == audit.CodeUnavailable {
+	switch shown := clientError(err); shown.Code {
+	case audit.CodeUnavailable, audit.CodeConflict, audit.CodeInvalid: // what a person can see to
 		view.Detail = shown.Message
 	}
 	return view

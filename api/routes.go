@@ -25,6 +25,7 @@ type endpoint struct {
 	query  []string
 	ingest bool // it has the deadline of taking events in
 	stream bool // it has no deadline
+	health bool // it is there where nothing else is
 	handle func(*Server, *request) error
 }
 
@@ -47,6 +48,7 @@ func keyed(method, path string, scope audit.Scope, handle func(*Server, *request
 
 func (e endpoint) ingesting() endpoint { e.ingest = true; return e }
 func (e endpoint) streaming() endpoint { e.stream = true; return e }
+func (e endpoint) ofHealth() endpoint  { e.health = true; return e }
 
 // endpoints is the whole API. Where a fixed path and one with a parameter could both match, the fixed one stands first.
 // It is filled by init, as the handlers refer to it.
@@ -86,9 +88,9 @@ func init() {
 		open(get, "/v1/unsubscribe/{token}", (*Server).showUnsubscribe),
 		open(post, "/v1/unsubscribe/{token}", (*Server).unsubscribe),
 		open(post, "/v1/callbacks/twilio/{organization}/{delivery}", (*Server).twilioCallback),
-		open(get, "/healthz", (*Server).healthz),
-		open(get, "/readyz", (*Server).readyz),
-		open(get, "/metrics", (*Server).showMetrics),
+		open(get, "/healthz", (*Server).healthz).ofHealth(),
+		open(get, "/readyz", (*Server).readyz).ofHealth(),
+		open(get, "/metrics", (*Server).showMetrics).ofHealth(),
 		open(get, "/openapi.yaml", (*Server).showContract),
 		open(get, "/docs", (*Server).showDocs),
 	}

@@ -87,6 +87,9 @@ func (s *Server) refuse(c *fiber.Ctx, err error) error {
 	began := time.Now()
 	r := &request{c: c, id: requestID(c)}
 	s.setHeaders(c, r.id)
+	if s.cfg.HealthOnly {
+		err = audit.Errorf(audit.CodeNotFound, "this process does background work and answers only /healthz, /readyz and /metrics; the API is another one's")
+	}
 	s.fail(c, r.id, err)
 	s.observe(c, "unmatched", r, time.Since(began))
 	return nil

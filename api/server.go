@@ -75,6 +75,9 @@ func New(cfg Config) *Server {
 	})
 	for i := range endpoints {
 		e := &endpoints[i]
+		if cfg.HealthOnly && !e.health {
+			continue
+		}
 		handler := s.serve(e)
 		s.app.Add(e.Method, fiberPath(e.Path), handler)
 		if e.Method == http.MethodGet && !e.stream {

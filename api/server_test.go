@@ -4,10 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/audittrail/audittrail/audit"
 )
@@ -39,6 +43,50 @@ func TestReadinessNamesThePartThatIsDown(t *testing.T) {
 	}
 	if strings.Contains(string(a.body), "10.1.2.3") || !strings.Contains(g.log.String(), "10.1.2.3") {
 		t.Error("the cause belongs into the log, and there only")
+	}
+}
+
+func TestReadinessSaysWhatAPersonHasToDo(t *testing.T) {
+	cause := errors.New("index template audittrail-events: priority is 1")
+	g := newRig(t, func(cfg *Config) {
+		cfg.Ready = []ReadyCheck{
+			{Name: "index", Check: func(context.Context) error { return audit.WithCause(audit.CodeConflict, cause, "run setup") }},
+			{Name: "store", Check: func(context.Context) error { return audit.WithCause(audit.CodeInvalid, cause, "use the newer program") }},
+			{Name: "temporal", Check: func(context.Context) error { return cause }},
+		}
+	})
+	a := g.do(call{method: "GET", path: "/readyz"}).want(503)
+	want := []partView{{"index", "down", "run setup"}, {"store", "down", "use the newer program"}, {"temporal", "down", ""}}
+	if got := into[readyView](a); !slices.Equal(got.Parts, want) {
+		t.Errorf("ready = %+v, want %+v", got.Parts, want)
+	}
+	if strings.Contains(string(a.body), "priority") {
+		t.Errorf("the cause is shown: %s", a.body)
+	}
+}
+
+func TestAServerForHealthAnswersNothingElse(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	g := newRig(t, func(cfg *Config) {
+		*cfg = Config{HealthOnly: true, Metrics: NewMetrics(registry), Gatherer: registry, Clock: cfg.Clock, Logger: cfg.Logger,
+			Ready: []ReadyCheck{{Name: "index", Check: func(context.Context) error { return nil }}}}
+	})
+	for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
+		g.do(call{method: "GET", path: path}).want(200)
+	}
+	for _, route := range Routes() {
+		if route.Path == "/healthz" || route.Path == "/readyz" || route.Path == "/metrics" {
+			continue
+		}
+		request, err := http.NewRequestWithContext(t.Context(), route.Method, g.base+route.Path, nil)
+		must(t, err)
+		answer, err := g.client.Do(request) // the contract is that of the API
+		must(t, err)
+		body, err := io.ReadAll(answer.Body)
+		must(t, errors.Join(err, answer.Body.Close()))
+		if answer.StatusCode != http.StatusNotFound || !strings.Contains(string(body), "background work") {
+			t.Errorf("%s %s is answered %d %s", route.Method, route.Path, answer.StatusCode, body)
+		}
 	}
 }
 
