@@ -27,7 +27,8 @@ type reminderLister interface {
 type hintTaker interface{ Hint(organization string) }
 
 // hinter looks at every commit and gives a hint where it holds an action that a reminder is about, so that a dispatcher looks at once
-// and an organization without such reminders costs nothing. A hint may be lost: the dispatcher looks by itself, only later.
+// and an organization without such reminders costs nothing. Reminders may be changed by other processes: what matched none of those that are known
+// is looked at once more when they are loaded anew, remindersLife later at most. A hint may be lost: the dispatcher looks by itself, only later.
 type hinter struct {
 	lister reminderLister
 	taker  hintTaker
@@ -45,8 +46,11 @@ type hinter struct {
 type watched struct {
 	reminders []audit.Reminder
 	until     time.Time
-	loading   bool
-	// waiting are actions that were committed while the reminders were being loaded.
+	// loading says that a load is under way, or waits for the end of what is known.
+	loading bool
+	// sooner is closed to end that wait; nil where there is none.
+	sooner chan struct{}
+	// waiting are actions that were committed since the reminders were loaded and that they are not about.
 	waiting map[string]bool
 	// stale says that the reminders changed while they were being loaded.
 	stale bool
@@ -71,22 +75,44 @@ func (h *hinter) Committed(organization string, events []*audit.Event, statuses 
 	}
 	h.mu.Lock()
 	w := h.watch(organization)
-	if h.clock().Before(w.until) {
-		matches := matchesAny(w.reminders, actions)
+	left := w.until.Sub(h.clock())
+	if left > 0 && matchesAny(w.reminders, actions) {
 		h.mu.Unlock()
-		if matches {
-			h.taker.Hint(organization)
-		}
+		h.taker.Hint(organization)
 		return
 	}
 	defer h.mu.Unlock()
 	for action := range actions {
 		w.waiting[action] = true
 	}
-	if !w.loading && h.ctx.Err() == nil {
-		w.loading = true
-		h.loads.Go(func() { h.load(organization, w) })
+	if w.loading || h.ctx.Err() != nil {
+		return
 	}
+	w.loading = true
+	if left <= 0 {
+		h.loads.Go(func() { h.load(organization, w) })
+		return
+	}
+	sooner := make(chan struct{})
+	w.sooner = sooner
+	h.loads.Go(func() {
+		h.await(w, left, sooner)
+		h.load(organization, w)
+	})
+}
+
+// await returns when the time is over, there is a reason not to wait, or the process ends.
+func (h *hinter) await(w *watched, left time.Duration, sooner <-chan struct{}) {
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-sooner:
+	case <-h.ctx.Done():
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	w.sooner = nil
 }
 
 // watch returns what is known of an organization. The mutex is held.
@@ -130,9 +156,17 @@ func (h *hinter) load(organization string, w *watched) {
 func (h *hinter) forget(organization string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if w, ok := h.known[organization]; ok {
-		w.until, w.stale = time.Time{}, w.loading
+	w, ok := h.known[organization]
+	if !ok {
+		return
 	}
+	w.until = time.Time{}
+	if w.sooner != nil {
+		close(w.sooner)
+		w.sooner = nil
+		return
+	}
+	w.stale = w.loading
 }
 
 // Close ends loads under way.
