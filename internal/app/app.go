@@ -23,8 +23,8 @@ type Role string
 // The roles.
 const (
 	RoleBoth   Role = "both"   // everything in one process
-	RoleAPI    Role = "api"    // answers HTTP
-	RoleWorker Role = "worker" // runs workflows and activities
+	RoleAPI    Role = "api"    // answers HTTP, and runs no workflow
+	RoleWorker Role = "worker" // runs workflows and activities, and answers nothing but questions for its health
 )
 
 // TemporalServer is a Temporal server that runs in this process.
@@ -53,9 +53,10 @@ type Options struct {
 // App is one process: made by New, run by Run, ended by Close.
 type App struct {
 	config   *config.Config
+	role     Role
 	logger   *slog.Logger
 	server   *api.Server
-	worker   *worker.Worker
+	worker   *worker.Worker // nil where the role is another one
 	listener net.Listener
 	channels []notify.State
 	closers  []closer
@@ -72,6 +73,9 @@ type closer struct {
 // New opens everything and listens, so that what cannot work is known before anything is served. Where it fails, all that was opened
 // is closed again. The caller has to call Close.
 func New(ctx context.Context, cfg *config.Config, opts Options) (*App, error) {
+	if opts.Role == "" {
+		opts.Role = RoleBoth
+	}
 	if opts.Clock == nil {
 		opts.Clock = time.Now
 	}
@@ -81,7 +85,7 @@ func New(ctx context.Context, cfg *config.Config, opts Options) (*App, error) {
 	if err := check(cfg, opts); err != nil {
 		return nil, err
 	}
-	a := &App{config: cfg, logger: opts.Logger}
+	a := &App{config: cfg, role: opts.Role, logger: opts.Logger}
 	if err := a.assemble(ctx, opts); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -93,9 +97,15 @@ func check(cfg *config.Config, opts Options) error {
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
+	apart := opts.Role == RoleAPI || opts.Role == RoleWorker
 	switch {
-	case opts.Role == RoleAPI || opts.Role == RoleWorker:
-		return fmt.Errorf("index: %s lives in one process and cannot serve a separate %s, which needs Elasticsearch: use `audittrail standalone`", cfg.Index, opts.Role)
+	case apart && cfg.Index == config.IndexSQLite:
+		return fmt.Errorf("index: %s lives in one process and cannot serve a separate %s, which needs Elasticsearch: use `audittrail standalone`, or set index: elastic", cfg.Index, opts.Role)
+	case apart && cfg.Temporal.Address == "":
+		return fmt.Errorf("temporal.address: a separate %s works with a Temporal server that all processes share: name it with --temporal-address", opts.Role)
+	case apart && cfg.Files.URL == "":
+		return fmt.Errorf("files.url: a separate %s keeps export files where all processes find them: name a folder that they share (file:///some/folder), "+
+			"or s3://bucket?endpoint=https://…", opts.Role)
 	case cfg.Temporal.Address == "" && opts.StartTemporal == nil:
 		return errors.New("temporal.address: this build has no embedded Temporal: name a server with --temporal-address, or use `go run ./standalone standalone`")
 	}
@@ -141,10 +151,12 @@ func (a *App) Run(ctx context.Context) error {
 	workCtx, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	var working sync.WaitGroup
-	working.Go(func() { a.worker.Run(workCtx) })
+	if a.worker != nil {
+		working.Go(func() { a.worker.Run(workCtx) })
+	}
 	served := make(chan error, 1)
 	go func() { served <- a.server.Serve(a.listener) }()
-	a.logger.InfoContext(ctx, "listening", "url", a.URL(), "data_dir", a.config.DataDir, "index", a.config.Index)
+	a.logger.InfoContext(ctx, "listening", "role", a.role, "url", a.URL(), "index", a.config.Index)
 
 	var err error
 	select {

@@ -110,6 +110,11 @@ func TestEventsAreTakenAndFoundWhileTemporalIsDownAndAfterARestart(t *testing.T)
 	}
 }
 
+// onElastic names a cluster that does not answer.
+func onElastic(c *config.Config) {
+	c.Index, c.Elastic.URLs, c.Files.URL = config.IndexElastic, []string{"http://127.0.0.1:1"}, "file:///somewhere"
+}
+
 func TestWhatCannotBeOpenedIsSaidWithWhatToDo(t *testing.T) {
 	running, err := app.New(t.Context(), settings(t), options())
 	if err != nil {
@@ -135,10 +140,16 @@ func TestWhatCannotBeOpenedIsSaidWithWhatToDo(t *testing.T) {
 		"a data directory that is a file": {func(c *config.Config) { c.DataDir = file }, options(), []string{file, "--data-dir"}},
 		"a port in use": {func(c *config.Config) { c.Listen = strings.TrimPrefix(running.URL(), "http://") }, options(),
 			[]string{"in use by another process", "--listen"}},
-		"an API alone on SQLite":    {func(*config.Config) {}, app.Options{Role: app.RoleAPI}, []string{"needs Elasticsearch", "standalone"}},
-		"no Temporal":               {func(c *config.Config) { c.Temporal.Address = "" }, options(), []string{"--temporal-address"}},
-		"mail without a sender":     {func(c *config.Config) { c.Email.Host = "mail.example.com" }, options(), []string{"email.from"}},
-		"a GeoIP file that is none": {func(c *config.Config) { c.GeoIP.Database = file }, options(), []string{"geoip.database", file}},
+		"an API alone on SQLite": {func(*config.Config) {}, app.Options{Role: app.RoleAPI}, []string{"needs Elasticsearch", "standalone"}},
+		"a worker without Temporal": {func(c *config.Config) { onElastic(c); c.Temporal.Address = "" }, app.Options{Role: app.RoleWorker},
+			[]string{"temporal.address", "--temporal-address"}},
+		"a worker without a place for files": {func(c *config.Config) { onElastic(c); c.Files.URL = "" }, app.Options{Role: app.RoleWorker},
+			[]string{"files.url", "file:///", "s3://"}},
+		"a cluster that does not answer": {onElastic, app.Options{Role: app.RoleAPI}, []string{"Elasticsearch does not answer"}},
+		"a place for files that is none": {func(c *config.Config) { c.Files.URL = "ftp://x/y" }, options(), []string{"files.url: has the scheme"}},
+		"no Temporal":                    {func(c *config.Config) { c.Temporal.Address = "" }, options(), []string{"--temporal-address"}},
+		"mail without a sender":          {func(c *config.Config) { c.Email.Host = "mail.example.com" }, options(), []string{"email.from"}},
+		"a GeoIP file that is none":      {func(c *config.Config) { c.GeoIP.Database = file }, options(), []string{"geoip.database", file}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := settings(t)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"path/filepath"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,21 +13,11 @@ import (
 	"github.com/audittrail/audittrail/activities"
 	"github.com/audittrail/audittrail/api"
 	"github.com/audittrail/audittrail/index"
-	indexsqlite "github.com/audittrail/audittrail/index/sqlite"
 	"github.com/audittrail/audittrail/internal/blob"
-	"github.com/audittrail/audittrail/internal/config"
 	"github.com/audittrail/audittrail/internal/ingest"
 	"github.com/audittrail/audittrail/internal/jobs"
 	"github.com/audittrail/audittrail/store"
-	storesqlite "github.com/audittrail/audittrail/store/sqlite"
 	"github.com/audittrail/audittrail/worker"
-)
-
-// Folders of a data directory.
-const (
-	eventsFolder  = "events"
-	recordsFolder = "records"
-	exportsFolder = "exports"
 )
 
 // parts are what the process works with.
@@ -70,28 +59,31 @@ func (a *App) assemble(ctx context.Context, opts Options) error {
 		opts.Logger.InfoContext(ctx, "channel", "name", c.Channel, "on", c.On, "detail", c.Detail)
 	}
 	a.server = api.New(a.apiConfig(&p, opts))
-	a.worker = worker.New(p.jobs.Temporal(), workerDeps(&p, opts))
+	if opts.Role != RoleAPI {
+		a.worker = worker.New(p.jobs.Temporal(), workerDeps(&p, opts))
+	}
 	return nil
 }
 
-// open opens the engines of the data directory and the port.
-func (a *App) open(ctx context.Context, p *parts, opts Options) (err error) {
-	if p.index, err = OpenIndex(ctx, a.config, opts); err != nil {
-		return err
-	}
-	a.onClose("the index", func(context.Context) error { return p.index.Close() })
-	if p.store, err = OpenStore(ctx, a.config, opts); err != nil {
-		return err
-	}
-	a.onClose("the store", func(context.Context) error { return p.store.Close() })
-	folder, err := filepath.Abs(filepath.Join(a.config.DataDir, exportsFolder))
+// open opens the engines, the place of files and the port.
+func (a *App) open(ctx context.Context, p *parts, opts Options) error {
+	engines, err := newEngines(ctx, a.config, opts)
 	if err != nil {
 		return err
 	}
-	if p.files, err = blob.Open(ctx, folderURL(folder)); err != nil {
-		return fmt.Errorf("open the folder of exports: %w", err)
+	a.onClose("the connection", func(context.Context) error { engines.close(); return nil })
+	if p.index, err = engines.index(ctx); err != nil {
+		return err
 	}
-	a.onClose("the folder of exports", func(context.Context) error { return p.files.Close() })
+	a.onClose("the index", func(context.Context) error { return p.index.Close() })
+	if p.store, err = engines.store(ctx); err != nil {
+		return err
+	}
+	a.onClose("the store", func(context.Context) error { return p.store.Close() })
+	if p.files, err = openFiles(ctx, a.config); err != nil {
+		return err
+	}
+	a.onClose("the place of exports", func(context.Context) error { return p.files.Close() })
 	if a.config.GeoIP.Database != "" {
 		if p.places, err = openPlaces(a.config.GeoIP.Database); err != nil {
 			return err
@@ -148,9 +140,11 @@ func (a *App) apiConfig(p *parts, opts Options) api.Config {
 		Messages: p.store, Exports: p.store, Secrets: p.store, Jobs: hintedJobs{p.jobs, p.hinter}, Files: p.files,
 		Channels: p.channels.forAPI(),
 		Ready: []api.ReadyCheck{
-			{Name: "index", Check: p.index.Ready}, {Name: "store", Check: p.store.Ready}, {Name: "temporal", Check: p.jobs.Ready},
+			{Name: "index", Check: p.index.Ready}, {Name: "store", Check: p.store.Ready}, {Name: "files", Check: p.files.Ready},
+			{Name: "temporal", Check: p.jobs.Ready},
 		},
-		PublicURL: a.config.PublicURL, Metrics: p.metrics, Gatherer: p.registry,
+		HealthOnly: opts.Role == RoleWorker,
+		PublicURL:  a.config.PublicURL, Metrics: p.metrics, Gatherer: p.registry,
 		Clock: opts.Clock, Logger: opts.Logger, Version: opts.Version,
 		Limits: api.Limits{
 			RatePerSecond: a.config.Limits.RequestsPerSecond, RateBurst: a.config.Limits.Burst,
@@ -175,22 +169,4 @@ func workerDeps(p *parts, opts Options) worker.Deps {
 		Reconciler: p.jobs,
 		Logger:     opts.Logger.With("component", "worker"),
 	}
-}
-
-// OpenIndex opens the engine of events. One process at a time can have it open.
-func OpenIndex(ctx context.Context, cfg *config.Config, opts Options) (*indexsqlite.Index, error) {
-	events, err := indexsqlite.Open(ctx, filepath.Join(cfg.DataDir, eventsFolder), indexsqlite.Options{Clock: opts.Clock, Logger: opts.Logger})
-	if err != nil {
-		return nil, fmt.Errorf("open the events in %s: %w (--data-dir chooses another directory)", cfg.DataDir, err)
-	}
-	return events, nil
-}
-
-// OpenStore opens the engine of records. Several processes on one machine can have it open.
-func OpenStore(ctx context.Context, cfg *config.Config, opts Options) (store.Store, error) {
-	records, err := storesqlite.Open(ctx, filepath.Join(cfg.DataDir, recordsFolder), storesqlite.Options{Logger: opts.Logger})
-	if err != nil {
-		return nil, fmt.Errorf("open the records in %s: %w (--data-dir chooses another directory)", cfg.DataDir, err)
-	}
-	return records, nil
 }

@@ -280,15 +280,16 @@ func TestMistakesEndWithTwoAndSayWhatToDo(t *testing.T) {
 		args []string
 		want string
 	}{
-		"an unknown command":                 {[]string{"serach"}, "--help"},
-		"no key":                             {[]string{"search", "x"}, "AUDITTRAIL_KEY"},
-		"a setting that does not exist":      {[]string{"config", "-c", "wrong.yaml"}, "wrong.yaml:1: lisen is not a setting"},
-		"standalone without Temporal":        {[]string{"standalone"}, "go run ./standalone"},
-		"demo without Temporal":              {[]string{"demo"}, "go run ./standalone"},
-		"a server that is no address":        {[]string{"search", "--server", "here", "--key", "k"}, "must be like http://127.0.0.1:8080"},
-		"a time that is none":                {[]string{"search", "--key", "k", "--from", "yesterday"}, "--from"},
-		"an organization's id":               {[]string{"orgs", "create", "A B", "--name", "x"}, `"A B" is not an id`},
-		"an index that is not in this build": {[]string{"setup", "--index", "elastic"}, "elastic is not in this build yet"},
+		"an unknown command":            {[]string{"serach"}, "--help"},
+		"no key":                        {[]string{"search", "x"}, "AUDITTRAIL_KEY"},
+		"a setting that does not exist": {[]string{"config", "-c", "wrong.yaml"}, "wrong.yaml:1: lisen is not a setting"},
+		"standalone without Temporal":   {[]string{"standalone"}, "go run ./standalone"},
+		"demo without Temporal":         {[]string{"demo"}, "go run ./standalone"},
+		"a server that is no address":   {[]string{"search", "--server", "here", "--key", "k"}, "must be like http://127.0.0.1:8080"},
+		"a time that is none":           {[]string{"search", "--key", "k", "--from", "yesterday"}, "--from"},
+		"an organization's id":          {[]string{"orgs", "create", "A B", "--name", "x"}, `"A B" is not an id`},
+		"a cluster that is not named":   {[]string{"setup", "--index", "elastic"}, "elastic.urls: must name the nodes of the cluster"},
+		"a dry run on SQLite":           {[]string{"setup", "--dry-run"}, "--dry-run: with the index sqlite"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, _, stderr := command(t, "", c.args...)

@@ -80,60 +80,19 @@ func (c *temporalCommand) Run(e *env) error {
 	return server.Stop()
 }
 
-type setupCommand struct {
-	config.Config `embed:""`
-}
-
-// Help is shown behind the summary.
-func (setupCommand) Help() string {
-	return `With the index sqlite: makes the data directory, brings files of an older version up to date and checks that they can be
-written. Servers do the same when they start; this tells before. Repeating it changes nothing. The server must not run.`
-}
-
-// Run opens the engines once.
-func (c *setupCommand) Run(e *env) (err error) {
-	if _, err := e.load(&c.Config); err != nil {
-		return err
-	}
-	if err := c.Validate(); err != nil {
-		return usageError{err}
-	}
-	opts := app.Options{Logger: e.logger(c.Log)}
-	index, err := app.OpenIndex(e.ctx, &c.Config, opts)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, index.Close()) }()
-	records, err := app.OpenStore(e.ctx, &c.Config, opts)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, records.Close()) }()
-	if err := errors.Join(index.Ready(e.ctx), records.Ready(e.ctx)); err != nil {
-		return err
-	}
-	fmt.Fprintf(e.Stdout, "The data directory %s is ready: index %s, store %s.\n", c.DataDir, index.Name(), records.Name())
-	return nil
-}
-
 type verifyCommand struct {
 	config.Config `embed:""`
 }
 
 // Run reads every event.
-func (c *verifyCommand) Run(e *env) (err error) {
+func (c *verifyCommand) Run(e *env) error {
 	if _, err := e.load(&c.Config); err != nil {
 		return err
 	}
 	if err := c.Validate(); err != nil {
 		return usageError{err}
 	}
-	index, err := app.OpenIndex(e.ctx, &c.Config, app.Options{Logger: e.logger(c.Log)})
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, index.Close()) }()
-	report, err := index.Verify(e.ctx)
+	report, err := app.Verify(e.ctx, &c.Config, app.Options{Logger: e.logger(c.Log)})
 	if err != nil {
 		return err
 	}
