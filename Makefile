@@ -5,7 +5,7 @@ BIN := $(CURDIR)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test race lint workflowcheck fuzz cover bench replay tidy clean \
-	elasticsearch elasticsearch-stop test-elasticsearch
+	elasticsearch elasticsearch-stop test-elasticsearch compose-check bench-elastic
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ cover: ## coverage of the packages that must have 85 %, and fail below it
 bench: ## measure every line of the speed table, as ratios in one run, and fail below the bar
 	go run ./test/bench
 
+compose-check: $(BIN)/composecheck ## read docker-compose.yml as `docker compose config` does, without Docker, and haproxy.cfg where there is HAProxy
+	$(BIN)/composecheck -env-file .env.example docker-compose.yml
+	@if command -v haproxy > /dev/null; then haproxy -c -q -f deploy/haproxy.cfg && echo "haproxy.cfg is valid"; else echo "haproxy.cfg was not read: there is no haproxy here"; fi
+
 tidy: ## tidy all modules
 	go mod tidy
 	cd standalone && GOWORK=off go mod tidy
@@ -69,6 +73,9 @@ clean: ## delete what was built here
 
 $(BIN)/golangci-lint: tools/go.mod
 	cd tools && GOWORK=off go build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(BIN)/composecheck: tools/go.mod tools/composecheck/main.go
+	cd tools && GOWORK=off go build -o $@ ./composecheck
 
 $(BIN)/workflowcheck: tools/go.mod
 	cd tools && GOWORK=off go build -o $@ go.temporal.io/sdk/contrib/tools/workflowcheck

@@ -56,6 +56,7 @@ type commands struct {
 	Settings   configCommand     `cmd:"" name:"config" group:"Servers" help:"Show every setting, its value and where it came from."`
 	Orgs       orgsCommand       `cmd:"" group:"Servers" help:"Create and list organizations, on the data directory."`
 
+	Health    healthCommand    `cmd:"" group:"Working with a server" help:"Ask how a server is."`
 	Ingest    ingestCommand    `cmd:"" group:"Working with a server" help:"Send events from files or standard input."`
 	Search    searchCommand    `cmd:"" group:"Working with a server" help:"Find events."`
 	Export    exportCommand    `cmd:"" group:"Working with a server" help:"Export events as files, wait, download and verify them."`
@@ -205,7 +206,13 @@ func isTerminal(stream any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
+// release is the version where the linker is told it: builds of images have no repository to look at.
+var release string
+
 func programVersion() string {
+	if release != "" {
+		return strings.TrimPrefix(release, "v")
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
