@@ -71,7 +71,7 @@ func appendFailure(ctx context.Context, err error) error {
 	}
 	// What went wrong until then says more than that there was no more time.
 	var known *audit.Error
-	if errors.As(err, &known) && !errors.Is(err, context.DeadlineExceeded) {
+	if errors.As(err, &known) && !errors.Is(err, errAppendDeadline) && !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	return audit.Unavailable(errors.Join(errAppendDeadline, err), retrySoon, "Elasticsearch did not store the events in time")

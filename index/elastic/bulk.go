@@ -28,11 +28,16 @@ const (
 
 // create stores the rows that are open, and repeats what Elasticsearch has no room for as long as ctx lasts. On an error some may be stored.
 func (x *Index) create(ctx context.Context, b *batch) error {
+	var before error // what kept it from being stored until now
 	for pause := firstPause; ; pause *= 2 {
 		trouble, err := x.createOnce(ctx, b)
+		if err != nil && ctx.Err() != nil && before != nil {
+			return before // says more than that there was no more time
+		}
 		if err != nil || trouble == nil {
 			return err
 		}
+		before = trouble
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:

@@ -33,23 +33,28 @@ func (s *installer) check(ctx context.Context) ([]error, error) {
 	if err != nil {
 		return nil, s.named(ctx, err, checkRights)
 	}
+	return s.findings(found), nil
+}
+
+// findings returns what of the state is not as it should be, the most important first.
+func (s *installer) findings(found *state) []error {
 	if err := s.inTheWay(found); err != nil {
-		return []error{err}, nil
+		return []error{err}
 	}
 	if found.noILM {
-		return []error{errNoILM}, nil
+		return []error{errNoILM}
 	}
 	if err := s.newer(found); err != nil {
-		return []error{err}, nil
+		return []error{err}
 	}
 	if missing := missing(s.compare(found)); missing != nil {
-		return []error{missing}, nil
+		return []error{missing}
 	}
 	var findings []error
 	for _, c := range s.compare(found).Changes {
 		findings = append(findings, s.finding(c, found))
 	}
-	return findings, nil
+	return findings
 }
 
 // missing is the error for what setup has not made yet; nil where everything is there.

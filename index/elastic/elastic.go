@@ -132,16 +132,6 @@ func (x *Index) enter(ctx context.Context) (limited context.Context, leave func(
 
 func errClosed() error { return audit.Unavailable(nil, time.Second, "the index is closed") }
 
-// Ready makes sure that the data stream is as Setup left it and that its write index takes events in.
-func (x *Index) Ready(ctx context.Context) error {
-	ctx, leave, err := x.enter(ctx)
-	if err != nil {
-		return err
-	}
-	defer leave()
-	return Check(ctx, x.client, x.setup.opts)
-}
-
 // Retain implements index.Retainer. Where index lifecycle management does the work it looks whether it is done.
 func (x *Index) Retain(ctx context.Context) (audit.RetentionReport, error) {
 	ctx, leave, err := x.enter(ctx)

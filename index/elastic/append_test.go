@@ -1,0 +1,317 @@
+package elastic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/elastic/go-elasticsearch/v8/esapi"
+
+	"github.com/audittrail/audittrail/audit"
+	"github.com/audittrail/audittrail/index/indextest"
+	"github.com/audittrail/audittrail/internal/cluster"
+	"github.com/audittrail/audittrail/internal/estest"
+)
+
+const acme = "acme"
+
+var testNow = time.Date(2026, 11, 15, 10, 30, 0, 0, time.UTC)
+
+// testEvent is an event with the usual fields.
+func testEvent(id string, at time.Time) *audit.Event {
+	return &audit.Event{ID: id, Time: at, Log: audit.LogOperation, Action: "contacts.member.added", Outcome: audit.OutcomeSuccess,
+		Actor:   audit.Actor{ID: "u_17", Name: "Alice Smith", Type: "member"},
+		Targets: []audit.Target{{Type: "member", ID: "u_42", Name: "Bob Lee"}},
+		Message: "Alice Smith added Bob Lee to Sales", Metadata: map[string]string{"ticket": "OPS-812"}}
+}
+
+func testEvents(prefix string, n int) []*audit.Event {
+	list := make([]*audit.Event, n)
+	for i := range list {
+		list[i] = testEvent(fmt.Sprint(prefix, i), testNow.Add(-time.Duration(i)*time.Second))
+	}
+	return list
+}
+
+// trail is an engine behind a proxy, on a stream of the test's own.
+type trail struct {
+	*bench
+	*Index
+	proxy *estest.Proxy
+	clock *indextest.Clock
+}
+
+func newTrail(t *testing.T) *trail { t.Helper(); return newTrailAt(t, estest.URL(t)) }
+
+func newTrailAt(t *testing.T, url string) *trail {
+	t.Helper()
+	b := benchAt(t, url)
+	if _, err := Setup(b.ctx, b.client, b.opts); err != nil {
+		t.Fatal(err)
+	}
+	return b.behindProxy(url)
+}
+
+// behindProxy opens an engine that speaks to the cluster through a proxy.
+func (b *bench) behindProxy(url string) *trail {
+	b.t.Helper()
+	proxy := estest.NewProxy(b.t, url)
+	client, err := cluster.Open(b.ctx, cluster.Options{URLs: []string{proxy.URL}})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(client.Close)
+	clock := indextest.NewClock(testNow)
+	behind := *b
+	behind.client = client
+	return &trail{bench: b, Index: behind.open(clock.Now), proxy: proxy, clock: clock}
+}
+
+// stored returns how many documents there are, and fails where some _id is there twice.
+func (b *bench) stored() int {
+	b.t.Helper()
+	b.call(esapi.IndicesRefreshRequest{Index: []string{eventsName(b.opts.Prefix)}}, nil)
+	seen := map[string]bool{}
+	after := ""
+	for {
+		request := `{"size":5000,"_source":["event.id"],"sort":[{"event.id":"asc"}]` + after + `}`
+		var answer struct {
+			Hits struct {
+				Hits []struct {
+					Source struct{ Event struct{ ID string } } `json:"_source"`
+					Sort   []string
+				}
+			}
+		}
+		b.call(esapi.SearchRequest{Index: []string{eventsName(b.opts.Prefix)}, Body: strings.NewReader(request)}, &answer)
+		for _, h := range answer.Hits.Hits {
+			if seen[h.Source.Event.ID] {
+				b.t.Errorf("%q is stored twice", h.Source.Event.ID)
+			}
+			seen[h.Source.Event.ID] = true
+			after = fmt.Sprintf(`,"search_after":[%q]`, h.Sort[0])
+		}
+		if len(answer.Hits.Hits) == 0 {
+			break
+		}
+	}
+	var count struct{ Count int }
+	b.call(esapi.CountRequest{Index: []string{eventsName(b.opts.Prefix)}}, &count)
+	if count.Count != len(seen) {
+		b.t.Errorf("%d documents are stored and %d ids", count.Count, len(seen))
+	}
+	return len(seen)
+}
+
+func (b *bench) wantStored(want int) {
+	b.t.Helper()
+	if got := b.stored(); got != want {
+		b.t.Errorf("%d events are stored, want %d", got, want)
+	}
+}
+
+// count counts statuses.
+func count(statuses []audit.AppendStatus, status audit.AppendStatus) int {
+	n := 0
+	for _, s := range statuses {
+		if s == status {
+			n++
+		}
+	}
+	return n
+}
+
+// wantAppended appends and wants so many created; the others are duplicates.
+func (tr *trail) wantAppended(events []*audit.Event, created int) {
+	tr.t.Helper()
+	statuses, err := tr.Append(tr.bench.ctx, acme, events)
+	if err != nil {
+		tr.t.Fatalf("Append: %v", err)
+	}
+	if count(statuses, audit.StatusCreated) != created || count(statuses, audit.StatusDuplicate) != len(events)-created {
+		tr.t.Errorf("%d of %d events were created and %d are duplicates, want %d created",
+			count(statuses, audit.StatusCreated), len(events), count(statuses, audit.StatusDuplicate), created)
+	}
+}
+
+// wantRefused appends and wants that nothing is acknowledged, and why.
+func (tr *trail) wantRefused(events []*audit.Event, parts ...string) {
+	tr.t.Helper()
+	statuses, err := tr.Append(tr.bench.ctx, acme, events)
+	if statuses != nil {
+		tr.t.Errorf("Append acknowledged %d events and failed: %v", len(statuses), err)
+	}
+	wantRetry(tr.t, err, parts...)
+}
+
+// wantRetry wants an error of CodeUnavailable that says when to come back.
+func wantRetry(t testing.TB, err error, parts ...string) {
+	t.Helper()
+	var known *audit.Error
+	if !errors.As(err, &known) || known.Code != audit.CodeUnavailable || known.RetryAfter <= 0 {
+		t.Fatalf("the error is %v, want one of code unavailable that says when to come back", err)
+	}
+	for _, part := range parts {
+		if !strings.Contains(known.Message, part) {
+			t.Errorf("the message %q does not say %q", known.Message, part)
+		}
+	}
+}
+
+func isBulk(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/_bulk") }
+
+// onBulk does something to bulk requests, as often as said.
+func (tr *trail) onBulk(times int, fault estest.Fault) {
+	var mu sync.Mutex
+	tr.proxy.Do(func(r *http.Request, _ []byte) estest.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		if !isBulk(r) || times == 0 {
+			return estest.Fault{}
+		}
+		times--
+		return fault
+	})
+}
+
+const busyBody = `{"error":{"type":"circuit_breaking_exception","reason":"[parent] Data too large"},"status":429}`
+
+func TestAnEventWhoseAcknowledgementWasLostIsADuplicateAndFound(t *testing.T) {
+	tr := newTrail(t)
+	tr.appendDeadline = 500 * time.Millisecond
+	tr.onBulk(1, estest.Fault{DelayAnswer: time.Minute})
+	tr.wantRefused(testEvents("a", 3), "did not store the events in time")
+	tr.proxy.Do(nil)
+	tr.appendDeadline = appendDeadline
+	tr.wantAppended(append(testEvents("a", 3), testEvent("new", testNow)), 1)
+	for _, id := range []string{"a0", "a1", "a2", "new"} {
+		if _, err := tr.Get(tr.bench.ctx, acme, id); err != nil {
+			t.Errorf("Get %q: %v", id, err)
+		}
+	}
+	tr.wantStored(4)
+}
+
+func TestAnAnswerThatWasLostOnTheWayIsFoundOutWithinTheCall(t *testing.T) {
+	for name, fault := range map[string]estest.Fault{"cut": {Cut: true}, "altered to a bad gateway": {Alter: func(a *http.Response, _ []byte) []byte {
+		a.StatusCode = http.StatusBadGateway
+		return []byte("<html>Bad Gateway</html>")
+	}}} {
+		t.Run(name, func(t *testing.T) {
+			tr := newTrail(t)
+			tr.wantAppended(testEvents("old", 2), 2)
+			tr.clock.Advance(time.Second)
+			tr.onBulk(1, fault)
+			events := append(testEvents("old", 2), testEvents("new", 3)...)
+			tr.wantAppended(events, 3)
+			for _, e := range events[2:] {
+				if !e.ReceivedAt.Equal(tr.clock.Now()) {
+					t.Errorf("%q was received at %v, want %v", e.ID, e.ReceivedAt, tr.clock.Now())
+				}
+			}
+			tr.wantStored(5)
+		})
+	}
+}
+
+func TestAClusterThatHasTooMuchToDoIsAskedAgainAndThenUnavailable(t *testing.T) {
+	tr := newTrail(t)
+	for _, fault := range []estest.Fault{{Status: http.StatusTooManyRequests, Body: busyBody}, {Status: http.StatusServiceUnavailable}, {Refuse: true}} {
+		tr.onBulk(2, fault)
+		tr.wantAppended(testEvents(fmt.Sprint("once", fault.Status, "-"), 4), 4)
+	}
+	tr.appendDeadline = time.Second
+	tr.onBulk(-1, estest.Fault{Status: http.StatusTooManyRequests, Body: busyBody})
+	tr.wantRefused(testEvents("b", 4), "Elasticsearch has too much to do")
+	if tr.proxy.Requests.Load() < 6 {
+		t.Error("it was not asked again")
+	}
+	tr.proxy.Do(nil)
+	tr.wantAppended(testEvents("b", 4), 4)
+	tr.wantStored(16)
+}
+
+// rejecting makes the answer to a bulk say that Elasticsearch did not take the items that are picked; it does not see them.
+func (tr *trail) rejecting(times int, status int, kind, reason string, pick func(i int) bool) {
+	var mu sync.Mutex
+	tr.proxy.Do(func(r *http.Request, body []byte) estest.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		if !isBulk(r) || times == 0 {
+			return estest.Fault{}
+		}
+		times--
+		lines := strings.SplitAfter(string(body), "\n")
+		var passed strings.Builder
+		var items []string
+		for i := 0; i+1 < len(lines); i += 2 {
+			if pick(i / 2) {
+				items = append(items, fmt.Sprintf(`{"create":{"_index":"x","status":%d,"error":{"type":%q,"reason":%q}}}`, status, kind, reason))
+				continue
+			}
+			items = append(items, `{"create":{"_index":"x","status":201}}`)
+			passed.WriteString(lines[i] + lines[i+1])
+		}
+		if passed.Len() > 0 {
+			if got := estest.Ask(tr.t, estest.URL(tr.t), http.MethodPost, r.URL.Path, passed.String(), nil); got != http.StatusOK {
+				tr.t.Errorf("the bulk of the items that pass: %d", got)
+			}
+		}
+		return estest.Fault{Status: http.StatusOK, Body: `{"errors":true,"items":[` + strings.Join(items, ",") + `]}`}
+	})
+}
+
+func TestAPartialFailureIsNeitherAnAcknowledgementNorALostRejection(t *testing.T) {
+	odd := func(i int) bool { return i%2 == 1 }
+	t.Run("of items that there was no room for", func(t *testing.T) {
+		tr := newTrail(t)
+		tr.rejecting(2, http.StatusTooManyRequests, "es_rejected_execution_exception", "rejected execution of primary operation", odd)
+		tr.wantAppended(testEvents("a", 9), 9)
+		tr.wantStored(9)
+	})
+	t.Run("of items whose shard stays away", func(t *testing.T) {
+		tr := newTrail(t)
+		tr.appendDeadline = time.Second
+		tr.rejecting(-1, http.StatusServiceUnavailable, "unavailable_shards_exception", "primary shard is not active", odd)
+		tr.wantRefused(testEvents("a", 9), "Elasticsearch cannot do this now")
+		tr.proxy.Do(nil)
+		tr.wantAppended(testEvents("a", 9), 4)
+		tr.wantStored(9)
+	})
+	t.Run("of an item that is refused for good", func(t *testing.T) {
+		tr := newTrail(t)
+		tr.rejecting(-1, http.StatusBadRequest, "document_parsing_exception", "failed to parse", func(i int) bool { return i == 3 })
+		statuses, err := tr.Append(tr.bench.ctx, acme, testEvents("a", 5))
+		if statuses != nil || audit.CodeOf(err) != audit.CodeInternal {
+			t.Errorf("Append returned %v and %v, want an error of code internal", statuses, err)
+		}
+		tr.wantStored(4)
+	})
+	t.Run("of an answer that does not speak of every event", func(t *testing.T) {
+		tr := newTrail(t)
+		tr.onBulk(-1, estest.Fault{Status: http.StatusOK, Body: `{"errors":false,"items":[{"create":{"_index":"x","status":201}}]}`})
+		tr.wantRefused(testEvents("a", 2), "answered for 1 of 2 events")
+	})
+}
+
+func TestABulkThatTakesLongerThanTheDeadlineIsNotAcknowledged(t *testing.T) {
+	tr := newTrail(t)
+	tr.onBulk(-1, estest.Fault{DelayRequest: 30 * time.Second})
+	began := time.Now()
+	tr.wantRefused(testEvents("a", 2), "did not store the events in time")
+	if took := time.Since(began); took > appendDeadline+time.Second {
+		t.Errorf("it took %s to say so", took)
+	}
+	ctx, cancel := context.WithTimeout(tr.bench.ctx, 200*time.Millisecond)
+	defer cancel()
+	if _, err := tr.Append(ctx, acme, testEvents("a", 2)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the error of a context that ended is %v", err)
+	}
+	tr.proxy.Do(nil)
+	tr.wantAppended(testEvents("a", 2), 2)
+}
