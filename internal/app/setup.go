@@ -45,8 +45,8 @@ type SetupDifference struct {
 // String returns the path and both values, for people.
 func (d SetupDifference) String() string { return indexelastic.Difference(d).String() }
 
-// Setup makes or updates what the engines need and makes sure that they can be opened. Repeating it changes nothing; with Elasticsearch, any number of processes may
-// run it at once. What is refused is refused before anything is changed.
+// Setup makes or updates what the engines need. Repeating it changes nothing; with Elasticsearch, any number of processes may run it at once. What is
+// refused is refused before anything is changed.
 func Setup(ctx context.Context, cfg *config.Config, opts Options, how SetupOptions) (SetupReport, error) {
 	report := SetupReport{Index: cfg.Index, DryRun: how.DryRun, Changes: []SetupChange{}}
 	e, err := newEngines(ctx, cfg, opts)
@@ -54,13 +54,13 @@ func Setup(ctx context.Context, cfg *config.Config, opts Options, how SetupOptio
 		return report, err
 	}
 	defer e.close()
-	if e.cluster != nil {
+	switch {
+	case e.cluster != nil: // who may set up need not be who may read and write
 		report.Changes, err = e.setUpCluster(ctx, how)
+	case !how.DryRun:
+		err = e.tryOut(ctx)
 	}
-	if err != nil || how.DryRun {
-		return report, err
-	}
-	return report, e.tryOut(ctx)
+	return report, err
 }
 
 // setUpCluster looks at everything first, so that nothing is changed for events where records are refused.
@@ -103,7 +103,7 @@ func (e *engines) setUpOnce(ctx context.Context, how SetupOptions, dryRun bool) 
 	return changes, nil
 }
 
-// tryOut opens index and store once.
+// tryOut opens index and store once, which makes them.
 func (e *engines) tryOut(ctx context.Context) error {
 	events, err := e.index(ctx)
 	if err != nil {
