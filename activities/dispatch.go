@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/audittrail/audittrail/audit"
@@ -27,7 +28,18 @@ const (
 func DispatchCheckpoint() string { return dispatchCheckpoint }
 
 // windowCheckpoint is the name of the record that a reminder's window is open: the checkpoint in front of its oldest match.
-func windowCheckpoint(reminder string) string { return "window/" + reminder }
+func windowCheckpoint(reminder string) string { return windowPrefix + reminder }
+
+const windowPrefix = "window/"
+
+// TailCheckpoint returns the checkpoint of the tail in what is kept under the name of a checkpoint: the whole value, or what a note of a window
+// ends in. False: there is none.
+func TailCheckpoint(name, value string) (string, bool) {
+	if strings.HasPrefix(name, windowPrefix) {
+		return notedCheckpoint(value)
+	}
+	return value, value != ""
+}
 
 // Tailer reads events in the order in which they arrived.
 type Tailer interface {

@@ -1,0 +1,105 @@
+package migrate
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/audittrail/audittrail/audit"
+)
+
+// events copies what the organization has received, in the order of arrival, and turns the source's checkpoints into the target's on the
+// way: pages are cut where one stands, so that the end of the target is what is behind it there.
+func (m *mover) events(ctx context.Context, o *moved) error {
+	if err := m.saveNote(ctx, o); err != nil { // before anything else is there, so that what is cut short is known as ours
+		return err
+	}
+	standing, err := m.standing(ctx, o)
+	if err != nil {
+		return err
+	}
+	m.done += o.note.Events
+	for {
+		page, err := m.nextPage(ctx, o, standing)
+		if err != nil {
+			return err
+		}
+		if len(page.Events) == 0 && !page.More {
+			break
+		}
+		if err := m.importPage(ctx, o, page); err != nil {
+			return err
+		}
+		m.tell(StepCopy, o.id)
+	}
+	m.done += o.events - o.note.Events // what passed the horizon since an earlier run is in the note, and no longer in the source
+	return m.turnRest(ctx, o, standing)
+}
+
+// importPage passes a page to the target and notes it.
+func (m *mover) importPage(ctx context.Context, o *moved, page audit.TailPage) error {
+	events := make([]*audit.Event, len(page.Events))
+	for i := range page.Events {
+		events[i] = &page.Events[i]
+	}
+	if _, err := try(ctx, m, func() ([]audit.AppendStatus, error) { return m.importer.Import(ctx, o.id, events) }); err != nil {
+		return err
+	}
+	end, err := try(ctx, m, func() (string, error) { return m.To.Events.TailEnd(ctx, o.id) })
+	if err != nil {
+		return err
+	}
+	n := int64(len(events))
+	o.note.From, o.note.Behind, o.note.Events = page.Checkpoint, end, o.note.Events+n
+	m.done, m.now, m.report.Copied = m.done+n, m.now+n, m.report.Copied+n
+	return m.saveNote(ctx, o)
+}
+
+// nextPage reads the next page of the source, up to where a checkpoint stands. One that stands right here is turned.
+func (m *mover) nextPage(ctx context.Context, o *moved, standing map[string]stand) (audit.TailPage, error) {
+	read := func(limit int) (audit.TailPage, error) {
+		return try(ctx, m, func() (audit.TailPage, error) { return m.From.Events.Tail(ctx, o.id, o.note.From, limit) })
+	}
+	page, err := read(m.page)
+	if err != nil || len(standing) == 0 {
+		return page, err
+	}
+	at := map[arrival][]string{}
+	for name, s := range standing {
+		if !s.end {
+			at[s.before] = append(at[s.before], name)
+		}
+	}
+	for i := range page.Events {
+		names := at[arrivalOf(&page.Events[i])]
+		switch {
+		case len(names) == 0:
+		case i > 0:
+			return read(i)
+		default:
+			for _, name := range names {
+				o.note.Checkpoints[name] = turned{Source: standing[name].checkpoint, Target: o.note.Behind}
+				delete(standing, name)
+			}
+			if err := m.saveNote(ctx, o); err != nil {
+				return page, err
+			}
+		}
+	}
+	return page, nil
+}
+
+// turnRest turns the checkpoints behind which nothing was received, and those that stand in what an earlier run has copied.
+func (m *mover) turnRest(ctx context.Context, o *moved, standing map[string]stand) error {
+	for _, name := range slices.Sorted(maps.Keys(standing)) {
+		s, target := standing[name], o.note.Behind
+		if !s.end {
+			var err error
+			if target, err = m.find(ctx, o, s); err != nil {
+				return err
+			}
+		}
+		o.note.Checkpoints[name] = turned{Source: s.checkpoint, Target: target}
+	}
+	return m.saveNote(ctx, o)
+}
