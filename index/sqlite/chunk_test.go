@@ -5,7 +5,6 @@ import (
 	"reflect"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/audittrail/audittrail/audit"
 )
@@ -107,36 +106,5 @@ func TestARowSetFindsItsRowsInAnyOrder(t *testing.T) {
 	}
 	if (&rowSet{}).has(1) {
 		t.Error("an empty set has a row")
-	}
-}
-
-func TestBarsFollowTheClocksOfTheZone(t *testing.T) {
-	zone := func(name string) *time.Location {
-		l, err := time.LoadLocation(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return l
-	}
-	for name, zone := range map[string]*time.Location{"Berlin": zone("Europe/Berlin"), "Lord Howe": zone("Australia/Lord_Howe"), "Beirut": zone("Asia/Beirut"), "Kolkata": zone("Asia/Kolkata"), "UTC": time.UTC} {
-		for _, interval := range []audit.Interval{audit.IntervalHour, audit.IntervalDay, audit.IntervalWeek} {
-			at := floorTo(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC).In(zone), interval)
-			end := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
-			for at.Before(end) {
-				next := nextBar(at, interval)
-				if !next.After(at) {
-					t.Fatalf("%s %s: the bar behind %v starts at %v", name, interval, at, next)
-				}
-				for _, inside := range []time.Time{at, at.Add(next.Sub(at) / 2), next.Add(-time.Millisecond)} {
-					if got := floorTo(inside, interval); !got.Equal(at) {
-						t.Fatalf("%s %s: %v belongs to the bar %v, not %v", name, interval, inside, got, at)
-					}
-				}
-				if h, m, _ := at.Clock(); interval != audit.IntervalHour && (h > 1 || m > 0) {
-					t.Fatalf("%s %s: a bar starts at %v", name, interval, at)
-				}
-				at = next
-			}
-		}
 	}
 }

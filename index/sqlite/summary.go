@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/audittrail/audittrail/audit"
+	"github.com/audittrail/audittrail/internal/bars"
 )
 
 // maxTop is how many values a facet can name.
@@ -74,7 +75,7 @@ type tally struct {
 	kinds  map[kind]int64
 	actors map[string]*actorCount
 	// bars counts by hour of the zone, from which days and weeks are added up.
-	bars map[int64]*bar // by start, in ms since 1970
+	bars bars.Hours
 }
 
 type actorCount struct {
@@ -93,10 +94,8 @@ func (r rank) above(q rank) bool {
 	return cmp.Or(cmp.Compare(r.month, q.month), cmp.Compare(r.row, q.row)) > 0
 }
 
-type bar struct{ count, failures int64 }
-
 func newTally(zone *time.Location) *tally {
-	return &tally{zone: zone, kinds: map[kind]int64{}, actors: map[string]*actorCount{}, bars: map[int64]*bar{}}
+	return &tally{zone: zone, kinds: map[kind]int64{}, actors: map[string]*actorCount{}, bars: bars.Hours{}}
 }
 
 // add adds another tally.
@@ -109,12 +108,9 @@ func (t *tally) add(other *tally) {
 		t.addActor(actor{id: id, name: a.name}, a.count, a.named)
 	}
 	for ms, b := range other.bars {
-		if mine, ok := t.bars[ms]; ok {
-			mine.count += b.count
-			mine.failures += b.failures
-		} else {
-			t.bars[ms] = b
-		}
+		mine := t.bars.At(ms)
+		mine.Count += b.Count
+		mine.Failures += b.Failures
 	}
 }
 
@@ -145,7 +141,7 @@ type chunkTally struct {
 	newest []int64 // of each actor, its highest row
 	// lo and hi are the rows of the bar that the last row fell into.
 	lo, hi int64
-	bar    *bar
+	bar    *bars.Count
 }
 
 func (c *chunkTally) add(f *found) {
@@ -164,9 +160,9 @@ func (c *chunkTally) add(f *found) {
 		if row < c.lo || row >= c.hi {
 			c.enterBar(row)
 		}
-		c.bar.count++
+		c.bar.Count++
 		if failed.ok[k] {
-			c.bar.failures++
+			c.bar.Failures++
 		}
 	}
 	c.total += int64(len(f.rows))
@@ -197,22 +193,16 @@ func (t *tally) addActor(a actor, n int64, newest rank) {
 // enterBar finds the hour of the zone that the row falls into.
 func (c *chunkTally) enterBar(row int64) {
 	at := c.key.position(row).Time.In(c.zone)
-	start := floorTo(at, audit.IntervalHour)
-	end := nextBar(start, audit.IntervalHour)
+	start := bars.Floor(at, audit.IntervalHour)
+	end := bars.Next(start, audit.IntervalHour)
 	c.lo, c.hi = c.key.rowid(start, 0), c.key.rowid(end, 0)
-	ms := start.UnixMilli()
-	b, ok := c.bars[ms]
-	if !ok {
-		b = &bar{}
-		c.bars[ms] = b
-	}
-	c.bar = b
+	c.bar = c.bars.At(start.UnixMilli())
 }
 
 func (t *tally) summary(request audit.SummaryRequest) (audit.Summary, error) {
 	s := audit.Summary{Total: t.total}
 	var err error
-	if s.Interval, s.Histogram, err = t.histogram(request.Interval); err != nil {
+	if s.Interval, s.Histogram, err = t.bars.Histogram(t.zone, request.Interval); err != nil {
 		return audit.Summary{}, err
 	}
 	actions, ranges, outcomes, platforms := map[string]int64{}, map[string]int64{}, map[string]int64{}, map[string]int64{}
