@@ -49,11 +49,12 @@ type Options struct {
 type Index struct {
 	client *cluster.Client
 	// stream is the name of the data stream.
-	stream string
-	clock  index.Clock
-	logger *slog.Logger
-	setup  *installer
-	stamps stamps
+	stream  string
+	clock   index.Clock
+	logger  *slog.Logger
+	setup   *installer
+	stamps  stamps
+	settled settled
 	// requiresStream says that the cluster can be told to write into data streams only.
 	requiresStream bool
 	generations    backingIndices
