@@ -33,7 +33,11 @@ func (x *Index) Import(ctx context.Context, organization string, events []*audit
 			return nil, audit.InvalidField(fmt.Sprintf("events[%d].received_at", i), "is missing, or before that of the event in front of it")
 		}
 	}
-	return x.take(ctx, organization, events, true)
+	statuses, err := x.take(ctx, organization, events, true)
+	if err != nil {
+		return nil, err
+	}
+	return statuses, x.refresh(ctx)
 }
 
 // take stores events; imported ones keep when they were received.
