@@ -167,8 +167,10 @@ type Config struct {
 	// HealthOnly makes a server that answers /healthz, /readyz and /metrics and nothing else: what is behind these is all that it needs.
 	HealthOnly bool
 
-	Events     Events
-	Ingester   Ingester
+	Events   Events
+	Ingester Ingester
+	// Searchable returns once Events finds what Ingester acknowledged before the call. Optional: without it, it does at once.
+	Searchable func(ctx context.Context) error
 	Directory  Directory
 	Keys       Keys
 	Reminders  Reminders

@@ -75,7 +75,7 @@ func (s *Server) ingestOne(r *request, body []byte) error {
 		s.metrics.observeEvents(0, 0, 1)
 		return err
 	}
-	statuses, err := s.cfg.Ingester.Append(r.ctx, r.by.Organization, []*audit.Event{&e})
+	statuses, err := s.store(r, []*audit.Event{&e})
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (s *Server) ingestBatch(r *request, items [][]byte) error {
 		b.at = append(b.at, i)
 	}
 	if len(b.events) > 0 {
-		statuses, err := s.cfg.Ingester.Append(r.ctx, r.by.Organization, b.events)
+		statuses, err := s.store(r, b.events)
 		if err != nil {
 			return err
 		}
@@ -118,6 +118,16 @@ func (s *Server) ingestBatch(r *request, items [][]byte) error {
 	answer, created, duplicates, rejected := b.answer()
 	s.metrics.observeEvents(created, duplicates, rejected)
 	return r.body(http.StatusOK, contentJSON, answer)
+}
+
+// store stores the events and, where the client wants to wait for that, sees to it that they are found. Where that fails they are not acknowledged: sent
+// again they are duplicates, and waited for.
+func (s *Server) store(r *request, events []*audit.Event) ([]audit.AppendStatus, error) {
+	statuses, err := s.cfg.Ingester.Append(r.ctx, r.by.Organization, events)
+	if err == nil && s.cfg.Searchable != nil && r.query.Get("wait") != "" {
+		err = s.cfg.Searchable(r.ctx)
+	}
+	return statuses, err
 }
 
 // readEvent reads, checks and completes one event.

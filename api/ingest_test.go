@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -273,4 +274,29 @@ func FuzzStrictJSON(f *testing.F) {
 			t.Fatalf("%q was taken", body)
 		}
 	})
+}
+
+func TestWhoWantsToIsAnsweredWhenTheEventsAreFound(t *testing.T) {
+	waits, fails := 0, error(nil)
+	g := newRig(t, func(cfg *Config) {
+		cfg.Searchable = func(context.Context) error { waits++; return fails }
+	})
+	send := func(query, body string) *answer {
+		return g.do(call{method: "POST", path: "/v1/events" + query, key: "producer", body: body})
+	}
+	send("", eventJSON("a")).want(201)
+	if waits != 0 {
+		t.Errorf("%d waits that nobody asked for", waits)
+	}
+	send("?wait=searchable", eventJSON("c")).want(201)
+	send("?wait=searchable", "["+eventJSON("d")+"]").want(200)
+	if waits != 2 {
+		t.Errorf("%d waits for two requests", waits)
+	}
+	fails = audit.Unavailable(nil, time.Second, "the node is down")
+	if got := send("?wait=searchable", eventJSON("e")).want(503).header.Get("Retry-After"); got != "1" {
+		t.Errorf("Retry-After is %q", got)
+	}
+	fails = nil
+	send("?wait=searchable", eventJSON("e")).want(200) // a duplicate: it was stored
 }

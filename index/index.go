@@ -77,6 +77,12 @@ type Importer interface {
 	Import(ctx context.Context, organization string, events []*audit.Event) ([]audit.AppendStatus, error)
 }
 
+// Refresher makes events findable. Only an engine whose reads find them a little later than Append acknowledges them has it.
+type Refresher interface {
+	// Refresh returns once reads, in any process, find every event that an Append in any process acknowledged before the call.
+	Refresh(ctx context.Context) error
+}
+
 // Retainer keeps the six months.
 type Retainer interface {
 	// Retain checks that retention is in force and, where the engine is the one to do so, deletes whole files or indices all of

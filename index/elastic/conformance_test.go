@@ -3,8 +3,6 @@ package elastic
 import (
 	"testing"
 
-	"github.com/elastic/go-elasticsearch/v8/esapi"
-
 	"github.com/audittrail/audittrail/index"
 	"github.com/audittrail/audittrail/index/indextest"
 )
@@ -33,8 +31,7 @@ func (factory) Reopen(t testing.TB, previous index.Index) index.Index {
 
 func (factory) Visible(t testing.TB, ix index.Index) {
 	t.Helper()
-	x := ix.(*clocked)
-	if err := x.client.Call(t.Context(), esapi.IndicesRefreshRequest{Index: []string{x.stream}}, nil); err != nil {
+	if err := ix.(*clocked).Refresh(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }

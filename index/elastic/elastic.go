@@ -60,6 +60,7 @@ type Index struct {
 	generations    backingIndices
 	late           lateCopies
 	spots          spots
+	fresh          *cluster.Shared // refreshes
 	// appendDeadline is the constant, but in tests.
 	appendDeadline time.Duration
 
@@ -96,6 +97,7 @@ func newIndex(client *cluster.Client, opts Options) (*Index, error) {
 		requiresStream: takesRequireDataStream(client.Version()), appendDeadline: appendDeadline}
 	x.generations.client, x.generations.setup = client, setup
 	x.late.index, x.late.after = x, lateAfter
+	x.fresh = cluster.NewShared(x.refreshNow, refreshTimeout, errClosed())
 	x.ctx, x.cancel = context.WithCancel(context.Background())
 	return x, nil
 }
@@ -150,5 +152,6 @@ func (x *Index) Close() error {
 	x.closed = true
 	x.closing.Unlock()
 	x.late.running.Wait()
+	x.fresh.End()
 	return nil
 }

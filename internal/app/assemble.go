@@ -151,6 +151,9 @@ func (a *App) apiConfig(p *parts, opts Options) api.Config {
 			Connections: a.config.Limits.Connections, Streams: a.config.Limits.Streams,
 		},
 	}
+	if late, ok := p.index.(index.Refresher); ok {
+		cfg.Searchable = late.Refresh
+	}
 	if p.channels.sms != nil {
 		cfg.Twilio = p.channels.sms
 	}

@@ -124,7 +124,7 @@ func (s *Store) Members(ctx context.Context, organization string, filter audit.M
 	if text != "" {
 		l.filters = append(l.filters, wildcard(organization, text))
 	}
-	if err := s.fresh.do(ctx); err != nil {
+	if err := s.fresh.Do(ctx); err != nil {
 		return nil, fault(err, "list members")
 	}
 	for after := []any{filter.After}; len(members) < filter.Limit; {

@@ -39,7 +39,7 @@ type Store struct {
 	alias   string
 	logger  *slog.Logger
 	touches touches
-	fresh   refresher
+	fresh   *cluster.Shared
 	closed  atomic.Bool
 }
 
@@ -58,7 +58,7 @@ func Open(ctx context.Context, client *cluster.Client, opts Options) (*Store, er
 		return nil, err
 	}
 	s := &Store{client: client, alias: aliasOf(opts.Prefix), logger: opts.Logger}
-	s.fresh.refresh = s.refresh
+	s.fresh = cluster.NewShared(s.refresh, callTimeout, errClosed)
 	return s, nil
 }
 
@@ -94,7 +94,7 @@ func (s *Store) Close() error {
 	defer cancel()
 	err := s.flushTouches(ctx)
 	s.closed.Store(true)
-	s.fresh.end()
+	s.fresh.End()
 	return err
 }
 

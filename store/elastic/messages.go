@@ -65,7 +65,7 @@ func (s *Store) Unread(ctx context.Context, organization, member string) (int, e
 	if !findable(organization, member) {
 		return 0, nil
 	}
-	if err := s.fresh.do(ctx); err != nil {
+	if err := s.fresh.Do(ctx); err != nil {
 		return 0, fault(err, "count the messages")
 	}
 	answer, err := s.search(ctx, map[string]any{"query": unread(organization, member).query(), "size": 0, "track_total_hits": true})

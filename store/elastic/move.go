@@ -29,7 +29,7 @@ func (s *Store) Records(ctx context.Context, kind store.Kind, organization, afte
 	if ownerless != (organization == "") || !ownerless && !findable(organization) {
 		return []store.Record{}, nil
 	}
-	if err := s.fresh.do(ctx); err != nil {
+	if err := s.fresh.Do(ctx); err != nil {
 		return nil, fault(err, "list the records")
 	}
 	l := listing{kind: k, filters: []map[string]any{of("organization", organization)}}

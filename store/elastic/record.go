@@ -147,7 +147,7 @@ const chunk = 200
 
 // each reads a whole listing, chunk by chunk.
 func (s *Store) each(ctx context.Context, l listing, size int, do func(*stored) error) error {
-	if err := s.fresh.do(ctx); err != nil {
+	if err := s.fresh.Do(ctx); err != nil {
 		return err
 	}
 	for after := []any(nil); ; {
@@ -215,7 +215,7 @@ func newest[T any](ctx context.Context, s *Store, k kind, organization string, o
 	if !findable(organization) || owner != nil && !findable(*owner) {
 		return []T{}, nil
 	}
-	if err := s.fresh.do(ctx); err != nil {
+	if err := s.fresh.Do(ctx); err != nil {
 		return nil, fault(err, doing)
 	}
 	page, err := s.page(ctx, l, position, limit)
