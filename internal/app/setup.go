@@ -103,8 +103,7 @@ func (e *engines) setUpOnce(ctx context.Context, how SetupOptions, dryRun bool) 
 	return changes, nil
 }
 
-// tryOut opens index and store once, which looks at all that was made. With Elasticsearch it leaves it at that: who sets up need not be permitted to read
-// what is stored.
+// tryOut opens index and store once, which makes them.
 func (e *engines) tryOut(ctx context.Context) error {
 	events, err := e.index(ctx)
 	if err != nil {
@@ -116,9 +115,6 @@ func (e *engines) tryOut(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = records.Close() }()
-	if e.cluster != nil {
-		return nil
-	}
 	if err := events.Ready(ctx); err != nil {
 		return fmt.Errorf("the events: %w", err)
 	}
