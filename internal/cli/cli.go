@@ -52,6 +52,7 @@ type commands struct {
 	Worker     workerCommand     `cmd:"" group:"Servers" help:"Run background work only (needs an index that processes can share)."`
 	Temporal   temporalCommand   `cmd:"" group:"Servers" help:"Run just the embedded Temporal server, for development and tests."`
 	Setup      setupCommand      `cmd:"" group:"Servers" help:"Make or update what the engines need, and check it."`
+	Migrate    migrateCommand    `cmd:"" group:"Servers" help:"Move everything from one engine to another: sqlite to elastic, or back."`
 	Verify     verifyCommand     `cmd:"" group:"Servers" help:"Check that every stored event is whole (the server must not run)."`
 	Settings   configCommand     `cmd:"" name:"config" group:"Servers" help:"Show every setting, its value and where it came from."`
 	Orgs       orgsCommand       `cmd:"" group:"Servers" help:"Create and list organizations, on the data directory."`

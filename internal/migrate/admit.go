@@ -41,8 +41,8 @@ func (m *mover) admit(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		o.events = page.Total.Value
-		m.orgs, m.total = append(m.orgs, o), m.total+o.events
+		m.orgs, m.total = append(m.orgs, o), m.total+page.Total.Value
+		m.done += min(o.note.Events, page.Total.Value) // what was noted may have passed the horizon since
 	}
 	return nil
 }

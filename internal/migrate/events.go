@@ -18,7 +18,6 @@ func (m *mover) events(ctx context.Context, o *moved) error {
 	if err != nil {
 		return err
 	}
-	m.done += o.note.Events
 	for {
 		page, err := m.nextPage(ctx, o, standing)
 		if err != nil {
@@ -32,7 +31,6 @@ func (m *mover) events(ctx context.Context, o *moved) error {
 		}
 		m.tell(StepCopy, o.id)
 	}
-	m.done += o.events - o.note.Events // what passed the horizon since an earlier run is in the note, and no longer in the source
 	return m.turnRest(ctx, o, standing)
 }
 

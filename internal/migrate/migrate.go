@@ -122,9 +122,8 @@ type mover struct {
 
 // moved is an organization on its way.
 type moved struct {
-	id     string
-	events int64 // of the source
-	note   note
+	id   string
+	note note
 }
 
 // Run moves all organizations of the source and compares both sides. An error means that it did not come to its end, and can be run again; that the
@@ -202,6 +201,6 @@ func (m *mover) tell(step Step, organization string) {
 		if step == StepCompare {
 			total *= 2
 		}
-		m.Progress(Progress{Step: step, Organization: organization, Done: m.done, Total: total, Now: m.now})
+		m.Progress(Progress{Step: step, Organization: organization, Done: min(m.done, total), Total: total, Now: m.now})
 	}
 }

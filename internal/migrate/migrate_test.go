@@ -168,6 +168,24 @@ func TestProgressIsToldOfEveryPageAndGoesOnWhereItStood(t *testing.T) {
 	if most[StepCopy] != 50 || most[StepCompare] != 100 || last[StepCopy].Done != 50 || last[StepCompare].Done != 100 {
 		t.Errorf("the last of each step are %+v", last)
 	}
+	again, told := told, nil
+	to = newSide(t, c)
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err = run(ctx, from.place("a"), to.place("b"), func(m *mover) {
+		m.Progress = func(p Progress) {
+			if p.Done >= 20 {
+				cancel()
+			}
+		}
+	})
+	if err == nil {
+		t.Fatal("it was not cut short")
+	}
+	report, err = run(t.Context(), from.place("a"), to.place("b"), note)
+	wantSame(t, report, err)
+	if first := told[0]; first.Done < 20 || first.Now > 7 || first.Total != 50 || first.Step != StepCopy {
+		t.Errorf("the continued run begins with %+v, the whole one with %+v", first, again[0])
+	}
 }
 
 func TestWhatWouldBeMixedOrOverwrittenIsRefused(t *testing.T) {
