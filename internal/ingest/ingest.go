@@ -22,11 +22,14 @@ const (
 	DefaultTimeout        = 5 * time.Second
 )
 
+// besideFrom is how many events have to wait for a commit beside the one under way: fewer gain more by sharing the next one.
+const besideFrom = 250
+
 // retryAfter is what a caller is told who is turned away.
 const retryAfter = time.Second
 
 // Appender stores events durably; index.Appender says what it promises. It is called for several organizations at the
-// same time, and never twice at the same time for one.
+// same time, and for one at most Options.InFlight times at the same time.
 type Appender interface {
 	Append(ctx context.Context, organization string, events []*audit.Event) ([]audit.AppendStatus, error)
 }
@@ -39,9 +42,12 @@ type Options struct {
 	// is turned away, but never one that finds its queue empty.
 	MaxQueued      int
 	MaxQueuedTotal int
+	// InFlight is how many commits of one organization are under way at most; 0 means 1. An engine that works while it waits for a disk or a
+	// network stores more with two.
+	InFlight int
 	// Timeout is the deadline of one commit.
 	Timeout time.Duration
-	// Observe, where set, is told of every commit, good or bad. It must not block: the organization's next commit waits for it.
+	// Observe, where set, is told of every commit, good or bad, concurrently. It must not block: the organization's next commit waits for it.
 	Observe func(Stats)
 	// Committed, where set, is called once after every commit that succeeded, with its events and their statuses. It must not block,
 	// as the callers are answered behind it, and must keep neither slice; what it does cannot fail the append.
@@ -73,7 +79,7 @@ type Committer struct {
 	cancel context.CancelFunc
 
 	mu      sync.Mutex
-	queues  map[string]*queue // the organizations that have a goroutine now
+	queues  map[string]*queue // the organizations that have goroutines now
 	queued  int               // events that wait, of all organizations
 	closed  bool
 	workers sync.WaitGroup
@@ -83,6 +89,7 @@ type Committer struct {
 type queue struct {
 	waiting []*request
 	events  int
+	workers int // goroutines that commit what waits
 }
 
 // request is one call of Append. It is answered exactly once.
@@ -108,6 +115,7 @@ func New(appender Appender, opts Options) *Committer {
 	if opts.MaxQueuedTotal <= 0 {
 		opts.MaxQueuedTotal = DefaultMaxQueuedTotal
 	}
+	opts.InFlight = max(opts.InFlight, 1)
 	if opts.Timeout <= 0 {
 		opts.Timeout = DefaultTimeout
 	}
@@ -118,8 +126,8 @@ func New(appender Appender, opts Options) *Committer {
 	return &Committer{appender: appender, opts: opts, ctx: ctx, cancel: cancel, queues: map[string]*queue{}}
 }
 
-// Append stores the events durably and returns one status for each, in order, as index.Appender does. It waits while another
-// commit of the organization is under way, and shares the next one with whoever waits too. On an error nothing of this request is
+// Append stores the events durably and returns one status for each, in order, as index.Appender does. It waits while as many
+// commits of the organization are under way as may be, and shares the next one with whoever waits too. On an error nothing of this request is
 // acknowledged; sending it again is safe.
 //
 // Errors: the engine's own; CodeRateLimited with RetryAfter where too much waits; CodeUnavailable after Close, at the deadline of the commit, and
@@ -148,7 +156,7 @@ func gaveUp(ctx context.Context) error {
 	return audit.Unavailable(context.Cause(ctx), retryAfter, "the events were not stored in time; send them again")
 }
 
-// enqueue takes the request in and sees to it that the organization has a goroutine.
+// enqueue takes the request in and sees to it that the organization has a goroutine that commits it.
 func (c *Committer) enqueue(organization string, r *request) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -164,11 +172,14 @@ func (c *Committer) enqueue(organization string, r *request) error {
 	if q == nil {
 		q = &queue{}
 		c.queues[organization] = q
-		c.workers.Go(func() { c.run(organization, q) })
 	}
 	q.waiting = append(q.waiting, r)
 	q.events += len(r.events)
 	c.queued += len(r.events)
+	if q.workers == 0 || q.workers < c.opts.InFlight && q.events >= besideFrom {
+		q.workers++
+		c.workers.Go(func() { c.run(organization, q) })
+	}
 	return nil
 }
 
@@ -202,13 +213,15 @@ func (c *Committer) run(organization string, q *queue) {
 	}
 }
 
-// take removes the oldest requests that fit into one commit, at least one. When none waits it removes the queue itself, in the same
-// critical section, so that the next request starts a new goroutine.
+// take removes the oldest requests that fit into one commit, at least one. When none waits the goroutine ends, and the last one removes the
+// queue itself, in the same critical section, so that the next request starts a new one.
 func (c *Committer) take(organization string, q *queue) []*request {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(q.waiting) == 0 {
-		delete(c.queues, organization)
+		if q.workers--; q.workers == 0 {
+			delete(c.queues, organization)
+		}
 		return nil
 	}
 	n, events := 0, 0

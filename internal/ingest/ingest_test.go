@@ -181,6 +181,40 @@ func TestRequestsThatArriveDuringACommitShareTheNextOne(t *testing.T) {
 	})
 }
 
+func TestManyEventsThatWaitAreCommittedBesideTheCommitUnderWay(t *testing.T) {
+	e := newEngine(10 * time.Millisecond)
+	inBubble(t, e, ingest.Options{InFlight: 2}, func(t *testing.T, c *ingest.Committer) {
+		first := send(t.Context(), c, "acme", numbered("a", 500))
+		second := send(t.Context(), c, "acme", numbered("b", 500))
+		third := send(t.Context(), c, "acme", numbered("c", 500))
+		fourth := send(t.Context(), c, "acme", numbered("d", 500))
+		advance(2 * e.latency)
+		for want, r := range map[time.Duration][]*result{e.latency: {first, second}, 2 * e.latency: {third, fourth}} {
+			for _, r := range r {
+				if r.err != nil || len(r.statuses) != 500 || r.took != want {
+					t.Errorf("%d events took %v (%v), want %v", len(r.statuses), r.took, r.err, want)
+				}
+			}
+		}
+		if got := e.sizes(); !slices.Equal(got, []int{500, 500, 1000}) {
+			t.Errorf("commits of %v events, want [500 500 1000]", got)
+		}
+	})
+}
+
+func TestFewEventsThatWaitShareTheNextCommitThoughAnotherMayBeUnderWay(t *testing.T) {
+	e := newEngine(10 * time.Millisecond)
+	inBubble(t, e, ingest.Options{InFlight: 2}, func(t *testing.T, c *ingest.Committer) {
+		for i := range 40 {
+			send(t.Context(), c, "acme", numbered(fmt.Sprint(i), 1))
+		}
+		advance(2 * e.latency)
+		if got := e.sizes(); !slices.Equal(got, []int{1, 39}) {
+			t.Errorf("commits of %v events, want [1 39]", got)
+		}
+	})
+}
+
 func TestNoRequestIsSplitOverCommitsWhereItFitsIntoOne(t *testing.T) {
 	e := newEngine(10 * time.Millisecond)
 	inBubble(t, e, ingest.Options{MaxCommit: 10}, func(t *testing.T, c *ingest.Committer) {
