@@ -34,10 +34,13 @@ func (x *Index) Import(ctx context.Context, organization string, events []*audit
 		}
 	}
 	statuses, err := x.take(ctx, organization, events, true)
+	if err == nil && len(events) > 0 {
+		err = x.Refresh(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return statuses, x.refresh(ctx)
+	return statuses, nil
 }
 
 // take stores events; imported ones keep when they were received.
@@ -109,10 +112,14 @@ func (x *Index) commit(ctx context.Context, b *batch) error {
 			b.rows[i].received = stamp
 		}
 	}
-	if err := x.create(ctx, b); err != nil {
-		return err
+	err = x.create(ctx, b)
+	if err == nil {
+		err = x.afterwards(ctx, b, held)
 	}
-	return x.afterwards(ctx, b, held)
+	if err != nil {
+		x.late.add(pointers(b.rows)) // some may be stored, and nobody looked whether elsewhere too
+	}
+	return err
 }
 
 // row is an event on its way into the index.
@@ -148,6 +155,14 @@ func newBatch(organization string, events []*audit.Event, imported bool) *batch 
 		first[r.id] = struct{}{}
 	}
 	return b
+}
+
+func pointers(rows []row) []*row {
+	list := make([]*row, len(rows))
+	for i := range rows {
+		list[i] = &rows[i]
+	}
+	return list
 }
 
 // open returns the rows whose status is not known yet.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -236,8 +237,8 @@ func TestAClusterThatHasTooMuchToDoIsAskedAgainAndThenUnavailable(t *testing.T) 
 	tr.wantStored(16)
 }
 
-// rejecting makes the answer to a bulk say that Elasticsearch did not take the items that are picked; it does not see them.
-func (tr *trail) rejecting(times int, status int, kind, reason string, pick func(i int) bool) {
+// rejecting makes the answer to a bulk say that Elasticsearch did not take the events of the ids; it does not see them.
+func (tr *trail) rejecting(times int, status int, kind, reason string, ids ...string) {
 	var mu sync.Mutex
 	tr.proxy.Do(func(r *http.Request, body []byte) estest.Fault {
 		mu.Lock()
@@ -250,7 +251,7 @@ func (tr *trail) rejecting(times int, status int, kind, reason string, pick func
 		var passed strings.Builder
 		var items []string
 		for i := 0; i+1 < len(lines); i += 2 {
-			if pick(i / 2) {
+			if slices.ContainsFunc(ids, func(id string) bool { return strings.Contains(lines[i+1], `"id":"`+id+`"`) }) {
 				items = append(items, fmt.Sprintf(`{"create":{"_index":"x","status":%d,"error":{"type":%q,"reason":%q}}}`, status, kind, reason))
 				continue
 			}
@@ -267,17 +268,17 @@ func (tr *trail) rejecting(times int, status int, kind, reason string, pick func
 }
 
 func TestAPartialFailureIsNeitherAnAcknowledgementNorALostRejection(t *testing.T) {
-	odd := func(i int) bool { return i%2 == 1 }
+	odd := []string{"a1", "a3", "a5", "a7"}
 	t.Run("of items that there was no room for", func(t *testing.T) {
 		tr := newTrail(t)
-		tr.rejecting(2, http.StatusTooManyRequests, "es_rejected_execution_exception", "rejected execution of primary operation", odd)
+		tr.rejecting(2, http.StatusTooManyRequests, "es_rejected_execution_exception", "rejected execution of primary operation", odd...)
 		tr.wantAppended(testEvents("a", 9), 9)
 		tr.wantStored(9)
 	})
 	t.Run("of items whose shard stays away", func(t *testing.T) {
 		tr := newTrail(t)
 		tr.appendDeadline = time.Second
-		tr.rejecting(-1, http.StatusServiceUnavailable, "unavailable_shards_exception", "primary shard is not active", odd)
+		tr.rejecting(-1, http.StatusServiceUnavailable, "unavailable_shards_exception", "primary shard is not active", odd...)
 		tr.wantRefused(testEvents("a", 9), "Elasticsearch cannot do this now")
 		tr.proxy.Do(nil)
 		tr.wantAppended(testEvents("a", 9), 4)
@@ -285,7 +286,7 @@ func TestAPartialFailureIsNeitherAnAcknowledgementNorALostRejection(t *testing.T
 	})
 	t.Run("of an item that is refused for good", func(t *testing.T) {
 		tr := newTrail(t)
-		tr.rejecting(-1, http.StatusBadRequest, "document_parsing_exception", "failed to parse", func(i int) bool { return i == 3 })
+		tr.rejecting(-1, http.StatusBadRequest, "document_parsing_exception", "failed to parse", "a3")
 		statuses, err := tr.Append(tr.bench.ctx, acme, testEvents("a", 5))
 		if statuses != nil || audit.CodeOf(err) != audit.CodeInternal {
 			t.Errorf("Append returned %v and %v, want an error of code internal", statuses, err)

@@ -1,6 +1,7 @@
 package elastic
 
 import (
+	"log/slog"
 	"testing"
 
 	"github.com/audittrail/audittrail/index"
@@ -46,7 +47,7 @@ type clocked struct {
 // open opens an engine on what setup made.
 func (b *bench) open(clock index.Clock) *Index {
 	b.t.Helper()
-	x, err := Open(b.ctx, b.client, Options{Clock: clock, Setup: b.opts})
+	x, err := Open(b.ctx, b.client, Options{Clock: clock, Logger: slog.New(slog.DiscardHandler), Setup: b.opts})
 	if err != nil {
 		b.t.Fatal(err)
 	}

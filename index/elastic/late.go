@@ -3,85 +3,106 @@ package elastic
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/audittrail/audittrail/audit"
 )
 
-// lateCopies looks once more, some time after a rollover, whether the older backing index has got what was created in the new one: a request that
-// was on its way to it may have come late, also one whose sender is gone.
+// maxLate is how many events are remembered to be looked at again.
+const maxLate = 200_000
+
+// lateCopies looks, some time after, whether events are held by two backing indices: where one was created right after a rollover, a request that
+// was on its way to the older index may have come late, also one whose sender is gone; and where a call failed, nobody looked at all.
 type lateCopies struct {
 	index *Index
 	after time.Duration
 
 	mu      sync.Mutex
-	list    *generationList
-	rows    []*row // without their events
+	rows    map[documentID]time.Time // the times of the events
 	running sync.WaitGroup
 }
 
-// add notes rows that were created; without effect for those that turned out to be duplicates.
-func (s *lateCopies) add(rows []*row, list *generationList) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.list = list
-	begin := len(s.rows) == 0
-	for _, r := range rows {
-		if r.status != audit.StatusCreated {
-			continue
-		}
-		e := &audit.Event{Time: r.event.Time}
-		s.rows = append(s.rows, &row{event: e, id: r.id, index: r.index, status: r.status})
+// add notes rows; without effect for those that are known to be duplicates.
+func (l *lateCopies) add(rows []*row) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	begin := len(l.rows) == 0
+	if l.rows == nil {
+		l.rows = map[documentID]time.Time{}
 	}
-	if begin && len(s.rows) > 0 {
-		s.running.Go(s.wait)
+	for _, r := range rows {
+		if r.status != audit.StatusDuplicate && len(l.rows) < maxLate {
+			l.rows[r.id] = r.event.Time
+		}
+	}
+	if begin && len(l.rows) > 0 {
+		l.running.Go(l.wait)
 	}
 }
 
-// wait looks when it is time. What cannot be looked at then is looked at after as much time again.
-func (s *lateCopies) wait() {
-	timer := time.NewTimer(s.after)
+// wait looks when it is time, and as long as there is something to look at.
+func (l *lateCopies) wait() {
+	timer := time.NewTicker(l.after)
 	defer timer.Stop()
 	for {
 		select {
-		case <-s.index.ctx.Done():
+		case <-l.index.ctx.Done():
 			return
 		case <-timer.C:
 		}
-		s.mu.Lock()
-		rows, list := s.rows, s.list
-		s.rows = nil
-		s.mu.Unlock()
-		n, err := s.look(rows, list)
-		if n > 0 {
-			s.index.logger.Warn("elastic: events that a request stored late, after a rollover, were stored twice; one copy was deleted", slog.Int("events", n))
+		l.mu.Lock()
+		rows := maps.Clone(l.rows)
+		l.mu.Unlock()
+		deleted, err := l.look(rows)
+		if deleted > 0 {
+			l.index.logger.Warn("elastic: events were stored twice around a rollover; one copy of each was deleted", slog.Int("events", deleted))
 		}
-		if err == nil {
+		if err != nil {
+			l.index.logger.Warn("elastic: could not look for events that were stored twice around a rollover; trying again", slog.Any("error", err))
+			continue
+		}
+		l.mu.Lock()
+		for id := range rows {
+			delete(l.rows, id) // what came meanwhile is looked at the next time, when it is old enough
+		}
+		done := len(l.rows) == 0
+		l.mu.Unlock()
+		if done {
 			return
 		}
-		s.index.logger.Warn("elastic: could not look for events stored twice around a rollover; trying again", slog.Any("error", err))
-		s.mu.Lock()
-		rest := len(s.rows) > 0 // then another one waits already
-		s.rows = append(rows, s.rows...)
-		s.mu.Unlock()
-		if rest {
-			return
-		}
-		timer.Reset(s.after)
 	}
 }
 
-// look deletes the newer of two copies and returns how many.
-func (s *lateCopies) look(rows []*row, list *generationList) (deleted int, err error) {
-	ctx, cancel := context.WithTimeout(s.index.ctx, time.Minute)
+// look deletes all copies but the oldest and returns how many.
+func (l *lateCopies) look(events map[documentID]time.Time) (deleted int, err error) {
+	ctx, cancel := context.WithTimeout(l.index.ctx, time.Minute)
 	defer cancel()
-	for from := 0; from < len(rows); from += audit.MaxScan {
-		doomed, err := s.index.twice(ctx, rows[from:min(from+audit.MaxScan, len(rows))], list)
-		if err == nil {
-			err = s.index.remove(ctx, doomed)
-		}
+	list, err := l.index.generations.read(ctx)
+	if err != nil || len(list.all) < 2 {
+		return 0, err
+	}
+	rows := make([]*row, 0, len(events))
+	for id, at := range events {
+		rows = append(rows, &row{event: &audit.Event{Time: at}, id: id})
+	}
+	now := l.index.clock()
+	for part := range slices.Chunk(rows, audit.MaxScan) {
+		found, err := l.index.lookUp(ctx, part, func(r *row) []string { return append(holding(list.before(list.write()), r, now), list.write()) })
 		if err != nil {
+			return deleted, err
+		}
+		var doomed []*row
+		for i, copies := range found {
+			for j := range copies {
+				if j > 0 && copies[0].same(copies[j]) {
+					doomed = append(doomed, &row{id: part[i].id, index: copies[j].index})
+				}
+			}
+		}
+		if err := l.index.remove(ctx, doomed); err != nil {
 			return deleted, err
 		}
 		deleted += len(doomed)

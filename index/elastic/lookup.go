@@ -75,6 +75,9 @@ func (r *row) same(c copyOf, now time.Time) bool {
 	return near(c.received, now) || c.time.Equal(r.event.Time.Truncate(audit.TimePrecision))
 }
 
+// same says whether two copies are of the same event: they are not where its id was used again.
+func (c copyOf) same(d copyOf) bool { return near(c.received, d.received) || c.time.Equal(d.time) }
+
 // findElsewhere marks the rows that older backing indices hold.
 func (x *Index) findElsewhere(ctx context.Context, rows []*row, held *generationList) error {
 	older, now := held.before(held.write()), x.clock()
@@ -107,21 +110,24 @@ func holding(list []generation, r *row, now time.Time) []string {
 // findImported marks imported rows that are stored, and gives those another _id whose own belongs to an event received long before or after.
 func (x *Index) findImported(ctx context.Context, b *batch, held *generationList) error {
 	names := held.names()
-	for range 2 {
-		rows := b.open()
+	for rows := b.open(); len(rows) > 0; {
 		found, err := x.lookUp(ctx, rows, func(*row) []string { return names })
 		if err != nil {
 			return err
 		}
+		var again []*row
 		for i, r := range rows {
+			later := laterIDOf(b.organization, r.event.ID, r.received)
 			switch {
 			case len(found[i]) == 0:
 			case slices.ContainsFunc(found[i], func(c copyOf) bool { return near(c.received, r.received) }):
 				r.status = audit.StatusDuplicate
-			default:
-				r.id = laterIDOf(b.organization, r.event.ID, r.received)
+			case r.id != later:
+				r.id = later
+				again = append(again, r)
 			}
 		}
+		rows = again
 	}
 	return nil
 }
@@ -164,7 +170,7 @@ func (x *Index) yield(ctx context.Context, rows []*row, list *generationList) er
 	if err := x.remove(ctx, doomed); err != nil {
 		return err
 	}
-	x.late.add(rows, list)
+	x.late.add(rows)
 	return nil
 }
 
