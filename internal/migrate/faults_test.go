@@ -156,7 +156,7 @@ func TestADifferenceIsFoundWithItsMonth(t *testing.T) {
 			from.fill("acme", 60, 60, 60)
 			altered := ""
 			target := to.place("b")
-			target.Events = altering{to.index, to.index, func(events []*audit.Event) []*audit.Event {
+			target.Events = altering{to.index, to.index.(Importer), func(events []*audit.Event) []*audit.Event {
 				if altered != "" {
 					return events
 				}
@@ -235,7 +235,7 @@ func TestAnEngineThatCannotNowIsWaitedFor(t *testing.T) {
 		from.fill("acme", 10, 5, 3)
 		target := to.place("b")
 		left := times
-		target.Events = busy{altering{Events: to.index, importer: to.index}, &left}
+		target.Events = busy{altering{Events: to.index, importer: to.index.(Importer)}, &left}
 		var pauses []time.Duration
 		report, err := run(t.Context(), from.place("a"), target, func(m *mover) {
 			m.pause = func(_ context.Context, d time.Duration) error { pauses = append(pauses, d); return nil }

@@ -1,21 +1,28 @@
 package migrate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/audittrail/audittrail/audit"
+	"github.com/audittrail/audittrail/index"
+	indexelastic "github.com/audittrail/audittrail/index/elastic"
 	indexsqlite "github.com/audittrail/audittrail/index/sqlite"
+	"github.com/audittrail/audittrail/internal/cluster"
+	"github.com/audittrail/audittrail/internal/estest"
 	"github.com/audittrail/audittrail/internal/sample"
 	"github.com/audittrail/audittrail/store"
+	storeelastic "github.com/audittrail/audittrail/store/elastic"
 	storesqlite "github.com/audittrail/audittrail/store/sqlite"
 )
 
@@ -29,11 +36,14 @@ type clock struct{ now time.Time }
 
 func (c *clock) Now() time.Time { return c.now }
 
-// side is one side on SQLite.
+// side is one side of a run.
 type side struct {
 	*testing.T
-	index *indexsqlite.Index
-	store *storesqlite.Store
+	index index.Index
+	store interface {
+		store.Store
+		store.Mover
+	}
 	clock *clock
 	span  []time.Duration // of the events that fill makes
 }
@@ -46,6 +56,37 @@ func newSide(t *testing.T, c *clock) *side {
 		t.Fatal(err)
 	}
 	records, err := storesqlite.Open(t.Context(), t.TempDir(), storesqlite.Options{Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(ix.Close(), records.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return &side{T: t, index: ix, store: records, clock: c}
+}
+
+// newElastic is a side on Elasticsearch.
+func newElastic(t *testing.T, c *clock) *side {
+	t.Helper()
+	quiet, prefix := slog.New(slog.DiscardHandler), estest.Prefix(t)
+	client, err := cluster.Open(t.Context(), cluster.Options{URLs: strings.Split(estest.URL(t), ","), Uncompressed: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	setup := indexelastic.SetupOptions{Prefix: prefix, Lifecycle: indexelastic.LifecycleTemporal}
+	_, eventsErr := indexelastic.Setup(t.Context(), client, setup)
+	_, recordsErr := storeelastic.Setup(t.Context(), client, storeelastic.SetupOptions{Prefix: prefix})
+	if err := errors.Join(eventsErr, recordsErr); err != nil {
+		t.Fatal(err)
+	}
+	ix, err := indexelastic.Open(t.Context(), client, indexelastic.Options{Clock: c.Now, Logger: quiet, Setup: setup})
+	if err != nil {
+		t.Fatal(err)
+	}
+	records, err := storeelastic.Open(t.Context(), client, storeelastic.Options{Prefix: prefix, Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,6 +197,11 @@ func (s *side) fill(organization string, count, dispatched int, sizes ...int) {
 func wantMoved(t *testing.T, from, to *side, organization string) {
 	t.Helper()
 	want, got := from.behind(organization, ""), to.behind(organization, "")
+	if from.index.Name() != to.index.Name() { // events of one time of receipt come in an order of each engine's own
+		for _, list := range [][]arrival{want, got} {
+			slices.SortStableFunc(list, func(a, b arrival) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.id, b.id)) })
+		}
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%s has %d events in another order of arrival than the %d of the source", organization, len(got), len(want))
 	}
@@ -186,6 +232,9 @@ func wantCheckpoints(t *testing.T, from, to *side, organization string) {
 	t.Helper()
 	there := map[string]bool{}
 	for _, r := range must[[]store.Record](t)(from.store.Records(t.Context(), store.KindCheckpoint, organization, "", 1000)) {
+		if r.ID() == noteName {
+			continue // the source was a target before
+		}
 		there[r.ID()] = true
 		front, checkpoint, ok := tailCheckpoint(r.Checkpoint)
 		moved := must[string](t)(to.store.Checkpoint(t.Context(), organization, r.ID()))
@@ -200,6 +249,11 @@ func wantCheckpoints(t *testing.T, from, to *side, organization string) {
 			t.Fatalf("the checkpoint %s is %q and was %q", r.ID(), moved, r.Checkpoint.Value)
 		}
 		want, got := from.behind(organization, checkpoint), to.behind(organization, movedCheckpoint)
+		if from.index.Name() == "elastic" && len(want) > 0 {
+			// Its checkpoints may have seen some events of a time of receipt and not others, in no order: of that time some may come again.
+			seen := setOf(want)
+			got = slices.DeleteFunc(got, func(a arrival) bool { return a.at == want[0].at && !seen[a] })
+		}
 		if !maps.Equal(setOf(got), setOf(want)) {
 			t.Errorf("behind the checkpoint %s of %s are %d events, want the %d of the source", r.ID(), organization, len(got), len(want))
 		}
