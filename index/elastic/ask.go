@@ -20,6 +20,17 @@ const (
 	searchWithin = 10 * time.Second
 )
 
+// readLimits are the constants, but in tests.
+type readLimits struct {
+	within      time.Duration
+	facetValues int
+	labels      int
+}
+
+func defaultLimits() readLimits {
+	return readLimits{within: readWithin, facetValues: facetValues, labels: labelsAtOnce}
+}
+
 // request is the body of a search but for its condition, which ask adds.
 type request map[string]any
 
@@ -42,13 +53,16 @@ type hit struct {
 	Sort   []int64
 }
 
+// errSlow is what a read ends with that takes longer than readWithin.
+var errSlow = cluster.Unavailable(context.DeadlineExceeded, "Elasticsearch does not answer in time")
+
 // reading begins a call that reads: see begin. It ends within readWithin.
 func (x *Index) reading(ctx context.Context, organization string) (limited context.Context, leave func(), err error) {
 	limited, leaveCall, err := x.begin(ctx, organization)
 	if err != nil {
 		return nil, nil, err
 	}
-	limited, cancel := context.WithTimeout(limited, readWithin)
+	limited, cancel := context.WithTimeoutCause(limited, x.limits.within, errSlow)
 	return limited, func() {
 		cancel()
 		leaveCall()
@@ -93,19 +107,8 @@ func searchFailure(ctx context.Context, err error) error {
 
 // tooMany says that a prefix at the end of a phrase has more continuations than a search may have clauses, which the cluster decides by its memory.
 func tooMany(f *cluster.Failure) bool {
-	return strings.Contains(f.Reason, "expanded to too many terms")
+	return strings.Contains(f.Root, "expanded to too many terms")
 }
 
 // refresh makes searchable what the cluster has acknowledged until now.
-func (x *Index) refresh(ctx context.Context) error {
-	var done struct {
-		Shards struct{ Failed int } `json:"_shards"`
-	}
-	if err := x.client.Call(ctx, esapi.IndicesRefreshRequest{Index: []string{x.stream}}, &done); err != nil {
-		return failure(ctx, err)
-	}
-	if done.Shards.Failed > 0 {
-		return cluster.Unavailable(nil, "a part of the events cannot be searched now")
-	}
-	return nil
-}
+func (x *Index) refresh(ctx context.Context) error { return failure(ctx, x.fresh.Do(ctx)) }

@@ -55,6 +55,7 @@ type Index struct {
 	setup   *installer
 	stamps  stamps
 	settled settled
+	limits  readLimits
 	// requiresStream says that the cluster can be told to write into data streams only.
 	requiresStream bool
 	generations    backingIndices
@@ -94,7 +95,7 @@ func newIndex(client *cluster.Client, opts Options) (*Index, error) {
 		return nil, err
 	}
 	x := &Index{client: client, stream: setup.name, clock: opts.Clock, logger: opts.Logger, setup: setup,
-		requiresStream: takesRequireDataStream(client.Version()), appendDeadline: appendDeadline}
+		requiresStream: takesRequireDataStream(client.Version()), appendDeadline: appendDeadline, limits: defaultLimits()}
 	x.generations.client, x.generations.setup = client, setup
 	x.late.index, x.late.after = x, lateAfter
 	x.fresh = cluster.NewShared(x.refreshNow, refreshTimeout, errClosed())

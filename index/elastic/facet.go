@@ -11,8 +11,8 @@ import (
 const facetValues = 10_000
 
 // facetRequest asks for the most frequent values.
-func facetRequest(field string, top int) clause {
-	return clause{"terms": clause{"field": field, "size": top, "shard_size": facetValues}}
+func (x *Index) facetRequest(field string, top int) clause {
+	return clause{"terms": clause{"field": field, "size": top, "shard_size": max(top, x.limits.facetValues)}}
 }
 
 // facetCounts are the most frequent values of a field.
@@ -49,7 +49,7 @@ func (x *Index) exactly(ctx context.Context, s scope, field string, c *facetCoun
 		return nil
 	}
 	*c = facetCounts{}
-	source := clause{"size": facetValues, "sources": []clause{{"value": clause{"terms": clause{"field": field}}}}}
+	source := clause{"size": x.limits.facetValues, "sources": []clause{{"value": clause{"terms": clause{"field": field}}}}}
 	for {
 		found, err := x.ask(ctx, s, request{"size": 0, "track_total_hits": false, "aggs": clause{"values": clause{"composite": source}}})
 		if err != nil {
@@ -95,7 +95,7 @@ func (x *Index) label(ctx context.Context, s scope, actors *audit.Facet, named [
 			missing = append(missing, v.Value)
 		}
 	}
-	if len(named) == labelsAtOnce && len(missing) > 0 {
+	if len(named) == x.limits.labels && len(missing) > 0 {
 		r := namesRequest(len(missing))
 		r["track_total_hits"] = false
 		found, err := x.ask(ctx, s.with(terms(fieldActor, missing)), r)

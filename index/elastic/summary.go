@@ -41,7 +41,7 @@ func (x *Index) Summary(ctx context.Context, organization string, r audit.Summar
 	if zone == nil {
 		zone = time.UTC
 	}
-	found, err := x.ask(ctx, s, summaryRequest(x.grid(s, zone), r.Top))
+	found, err := x.ask(ctx, s, x.summaryRequest(x.grid(s, zone), r.Top))
 	if err != nil {
 		return audit.Summary{}, err
 	}
@@ -58,20 +58,20 @@ func (x *Index) grid(s scope, zone *time.Location) bars.Grid {
 }
 
 // summaryRequest asks for all counts, and for the newest named event of each of the actors who acted last.
-func summaryRequest(grid bars.Grid, top int) request {
+func (x *Index) summaryRequest(grid bars.Grid, top int) request {
 	steps := clause{"date_histogram": clause{"field": fieldTime, "fixed_interval": fmt.Sprintf("%ds", int(grid.Step.Seconds())),
 		"offset": fmt.Sprintf("+%ds", int(grid.Offset.Seconds())), "min_doc_count": 1}}
 	r := request{"track_total_hits": false, "aggs": clause{
 		"total":     clause{"value_count": clause{"field": fieldTime}},
 		"steps":     steps,
 		"failures":  clause{"filter": term(fieldOutcome, audit.OutcomeFailure), "aggs": clause{"steps": steps}},
-		"actions":   facetRequest(fieldAction, top),
-		"ranges":    facetRequest(fieldRange, top),
-		"actors":    facetRequest(fieldActor, top),
-		"outcomes":  facetRequest(fieldOutcome, top),
-		"platforms": facetRequest(fieldPlatform, top),
+		"actions":   x.facetRequest(fieldAction, top),
+		"ranges":    x.facetRequest(fieldRange, top),
+		"actors":    x.facetRequest(fieldActor, top),
+		"outcomes":  x.facetRequest(fieldOutcome, top),
+		"platforms": x.facetRequest(fieldPlatform, top),
 	}}
-	for k, v := range namesRequest(labelsAtOnce) {
+	for k, v := range namesRequest(x.limits.labels) {
 		r[k] = v
 	}
 	return r

@@ -29,10 +29,15 @@ type Failure struct {
 	Reason string
 	// Index is the index it speaks of, if any.
 	Index string
+	// Root is the sentence of what is at the bottom of it, where that is another: of the shard on which a search failed.
+	Root string
 }
 
-// Error returns status, type and reason.
+// Error returns status, type and reasons.
 func (f *Failure) Error() string {
+	if f.Root != "" {
+		return fmt.Sprintf("Elasticsearch answered %d %s: %s: %s", f.Status, f.Type, f.Reason, f.Root)
+	}
 	return fmt.Sprintf("Elasticsearch answered %d %s: %s", f.Status, f.Type, f.Reason)
 }
 
@@ -71,9 +76,14 @@ func readFailure(status int, body []byte) *Failure {
 	}
 	var detail struct {
 		Type, Reason, Index string
+
+		Root []struct{ Reason string } `json:"root_cause"`
 	}
 	if json.Unmarshal(answer.Error, &detail) == nil {
 		f.Type, f.Reason, f.Index = detail.Type, detail.Reason, detail.Index
+		if len(detail.Root) > 0 && detail.Root[0].Reason != f.Reason {
+			f.Root = detail.Root[0].Reason
+		}
 	} else if err := json.Unmarshal(answer.Error, &f.Reason); err != nil {
 		f.Reason = ""
 	}
