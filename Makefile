@@ -63,6 +63,9 @@ compose-check: $(BIN)/composecheck ## read docker-compose.yml as `docker compose
 	$(BIN)/composecheck -env-file .env.example docker-compose.yml
 	@if command -v haproxy > /dev/null; then haproxy -c -q -f deploy/haproxy.cfg && echo "haproxy.cfg is valid"; else echo "haproxy.cfg was not read: there is no haproxy here"; fi
 
+bench-elastic: ## measure the speed table of Elasticsearch, on a node that is started here or on URL=https://user:password@host:9200
+	go run ./test/bench -engine elastic -url '$(URL)' $(BENCH_FLAGS)
+
 tidy: ## tidy all modules
 	go mod tidy
 	cd standalone && GOWORK=off go mod tidy

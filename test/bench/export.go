@@ -15,25 +15,26 @@ import (
 
 	"github.com/audittrail/audittrail/activities"
 	"github.com/audittrail/audittrail/audit"
-	"github.com/audittrail/audittrail/index/sqlite"
+	"github.com/audittrail/audittrail/index"
 	"github.com/audittrail/audittrail/internal/blob"
-	store "github.com/audittrail/audittrail/store/sqlite"
+	"github.com/audittrail/audittrail/store"
 )
 
 // exporter is what an export works with, without Temporal: the bar is about the work, not about starting it.
 type exporter struct {
 	activities *activities.Exports
-	store      *store.Store
+	store      store.Store
 	files      *blob.Bucket
+	asOf       func() time.Time
 }
 
-func (b *bench) newExporter(ctx context.Context, index *sqlite.Index) (*exporter, error) {
-	dir := b.folder()
-	records, err := store.Open(ctx, filepath.Join(dir, "store"), store.Options{Logger: quiet()})
+func (b *bench) newExporter(ctx context.Context, events index.Index) (*exporter, error) {
+	other, records, err := b.newEngines(ctx)
 	if err != nil {
 		return nil, err
 	}
-	files, err := blob.Open(ctx, "file://"+filepath.Join(dir, "files"))
+	_ = other.Close() // events are in the full one
+	files, err := blob.Open(ctx, "file://"+filepath.Join(b.folder(), "files"))
 	if err != nil {
 		return nil, err
 	}
@@ -44,8 +45,8 @@ func (b *bench) newExporter(ctx context.Context, index *sqlite.Index) (*exporter
 	if _, err := records.PutMember(ctx, e.Members[0]); err != nil {
 		return nil, err
 	}
-	return &exporter{store: records, files: files, activities: &activities.Exports{
-		Events: index, Records: records, Own: index, Files: files, Clock: func() time.Time { return now },
+	return &exporter{store: records, files: files, asOf: b.asOf, activities: &activities.Exports{
+		Events: events, Records: records, Own: events, Files: files, Clock: b.asOf,
 	}}, nil
 }
 
@@ -59,7 +60,7 @@ func (x *exporter) export(ctx context.Context, id string, mode audit.ExportMode,
 	ref := activities.ExportRef{Organization: organization, Export: id}
 	_, err := x.store.PutExport(ctx, audit.Export{
 		ID: id, Organization: organization, RequestedBy: enterprise(1).Members[0].ID, Format: audit.FormatCSV, Mode: mode,
-		Query: audit.Query{Logs: audit.Logs()}, Status: audit.ExportRunning, RequestedAt: now,
+		Query: audit.Query{Logs: audit.Logs()}, Status: audit.ExportRunning, RequestedAt: x.asOf(),
 	})
 	if err != nil {
 		return 0, err
@@ -119,7 +120,7 @@ func exportRate(ctx context.Context, b *bench) ([]figure, error) {
 }
 
 // bareCSV reads the newest rows and writes them as plainly as can be.
-func (b *bench) bareCSV(ctx context.Context, index *sqlite.Index) error {
+func (b *bench) bareCSV(ctx context.Context, index index.Reader) error {
 	file, err := os.Create(filepath.Join(b.dir, "bare.csv"))
 	if err != nil {
 		return err

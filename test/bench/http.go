@@ -7,14 +7,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 	"time"
 
 	"github.com/audittrail/audittrail/api"
 	"github.com/audittrail/audittrail/audit"
-	"github.com/audittrail/audittrail/index/sqlite"
+	"github.com/audittrail/audittrail/index"
 	"github.com/audittrail/audittrail/internal/ingest"
-	store "github.com/audittrail/audittrail/store/sqlite"
+	"github.com/audittrail/audittrail/store"
 )
 
 const (
@@ -26,20 +25,15 @@ const (
 
 // service is the API as it is run, on a loopback port, without Temporal: ingestion does not need it.
 type service struct {
-	index     *sqlite.Index
-	records   *store.Store
+	index     index.Index
+	records   store.Store
 	committer *ingest.Committer
 	server    *api.Server
 	url, key  string
 }
 
 func (b *bench) newService(ctx context.Context, group ingest.Options) (*service, error) {
-	dir := b.folder()
-	index, err := sqlite.Open(ctx, filepath.Join(dir, "events"), options())
-	if err != nil {
-		return nil, err
-	}
-	records, err := store.Open(ctx, filepath.Join(dir, "records"), store.Options{Logger: quiet()})
+	events, records, err := b.newEngines(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -48,9 +42,9 @@ func (b *bench) newService(ctx context.Context, group ingest.Options) (*service,
 		return nil, err
 	}
 	group.Logger = quiet()
-	committer := ingest.New(index, group)
+	committer := ingest.New(events, group)
 	server := api.New(api.Config{
-		Events: index, Ingester: committer, Directory: records, Keys: records, Reminders: records, Deliveries: records, Messages: records,
+		Events: events, Ingester: committer, Directory: records, Keys: records, Reminders: records, Deliveries: records, Messages: records,
 		Exports: records, Secrets: records, Clock: func() time.Time { return now }, Logger: quiet(), Limits: api.Limits{RatePerSecond: -1},
 	})
 	var loopback net.ListenConfig
@@ -59,12 +53,12 @@ func (b *bench) newService(ctx context.Context, group ingest.Options) (*service,
 		return nil, err
 	}
 	go func() { _ = server.Serve(listener) }()
-	return &service{index: index, records: records, committer: committer, server: server, url: "http://" + listener.Addr().String() + "/v1/events", key: key}, nil
+	return &service{index: events, records: records, committer: committer, server: server, url: "http://" + listener.Addr().String() + "/v1/events", key: key}, nil
 }
 
 func quiet() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }
 
-func newKey(ctx context.Context, records *store.Store) (string, error) {
+func newKey(ctx context.Context, records store.Store) (string, error) {
 	e := enterprise(1)
 	if _, err := records.PutOrganization(ctx, e.Organization); err != nil {
 		return "", err
