@@ -131,7 +131,8 @@ func (s *Server) createExport(r *request) error {
 
 func filesOf(rows int64) int64 { return max(1, (rows+audit.ExportRows-1)/audit.ExportRows) }
 
-// planExport counts, exactly, what the export of the narrowed query would hold.
+// planExport counts, exactly, what the export of the narrowed query would hold now. It does not wait for what is on its way into the index, which
+// may take seconds with several processes: the export itself does, and counts again.
 func (s *Server) planExport(r *request, q audit.Query, format audit.ExportFormat, mode audit.ExportMode) (audit.Export, error) {
 	q, err := r.by.Narrow(q)
 	if err != nil {
@@ -139,7 +140,7 @@ func (s *Server) planExport(r *request, q audit.Query, format audit.ExportFormat
 	}
 	e := audit.Export{ID: newID(), Organization: r.by.Organization, RequestedBy: r.by.Member, Query: q, Format: format, Mode: mode,
 		Status: audit.ExportRunning, RequestedAt: s.now().UTC().Truncate(audit.TimePrecision), Files: []audit.ExportFile{}}
-	page, err := s.cfg.Events.Search(r.ctx, r.by.Organization, audit.Search{Query: q, Limit: 1, ReceivedUntil: e.RequestedAt, CountLimit: audit.CountAll})
+	page, err := s.cfg.Events.Search(r.ctx, r.by.Organization, audit.Search{Query: q, Limit: 1, CountLimit: audit.CountAll})
 	if err != nil {
 		return audit.Export{}, err
 	}

@@ -47,7 +47,8 @@ type Reader interface {
 	// {0, "gte"} where nothing is counted. It counts the whole search, not what is behind After.
 	//
 	// With ReceivedUntil it waits for commits that carry an earlier stamp, and later commits carry later ones, also where the
-	// bound is the present: the same search finds the same again.
+	// bound is the present: the same search finds the same again. Where several processes append that takes, for a bound that is
+	// younger, as long as a commit may take and their clocks may differ: seven seconds on Elasticsearch.
 	Search(ctx context.Context, organization string, search audit.Search) (audit.Page, error)
 	// Summary counts what matches, exactly. An actor's label is the name in the newest matching event (in the order of a page) that has
 	// one, and empty where that is the id. A day whose midnight is skipped begins with its first instant. A Top out of bounds is
@@ -59,7 +60,9 @@ type Reader interface {
 type Tailer interface {
 	// Tail returns the next events behind the checkpoint, at most limit (1 to audit.MaxScan), each exactly once and without a
 	// gap: an event that Append acknowledged is returned by a Tail that begins within a bounded time after it (at
-	// once on SQLite). ReceivedAt never decreases on the way; events of one stamp come in an order of the engine's own. The empty
+	// once on SQLite). ReceivedAt never decreases on the way; events of one stamp come in an order of the engine's own. Where several
+	// processes append or read, events of commits that were under way at the same time, by their clocks, may come in another order than that of
+	// their stamps: at most by as long as a commit may take and the clocks may differ. The empty
 	// checkpoint stands before the oldest event that is still held; a checkpoint stays good over restarts and retention. One that
 	// the engine did not make is CodeInvalid naming "checkpoint", a limit out of bounds names "limit".
 	Tail(ctx context.Context, organization, checkpoint string, limit int) (audit.TailPage, error)

@@ -228,8 +228,14 @@ func TestAPhraseWithTooManyContinuationsIsRefusedAndNeverCut(t *testing.T) {
 		}
 	}
 	for name, err := range map[string]error{
-		"Search":  func() error { _, err := x.Search(t.Context(), "acme", audit.Search{Query: audit.Query{Text: `"w00001 w"*`}, Limit: 5}); return err }(),
-		"Summary": func() error { _, err := x.Summary(t.Context(), "acme", audit.SummaryRequest{Query: audit.Query{Text: `"w00001 w"*`}, Top: 5}); return err }(),
+		"Search": func() error {
+			_, err := x.Search(t.Context(), "acme", audit.Search{Query: audit.Query{Text: `"w00001 w"*`}, Limit: 5})
+			return err
+		}(),
+		"Summary": func() error {
+			_, err := x.Summary(t.Context(), "acme", audit.SummaryRequest{Query: audit.Query{Text: `"w00001 w"*`}, Top: 5})
+			return err
+		}(),
 	} {
 		var known *audit.Error
 		if !errors.As(err, &known) || known.Code != audit.CodeInvalid || len(known.Fields) != 1 || known.Fields[0].Field != "q" {
