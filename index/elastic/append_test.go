@@ -76,7 +76,7 @@ func (b *bench) behindProxy(url string) *trail {
 // stored returns how many documents there are, and fails where some _id is there twice.
 func (b *bench) stored() int {
 	b.t.Helper()
-	b.call(esapi.IndicesRefreshRequest{Index: []string{eventsName(b.opts.Prefix)}}, nil)
+	b.refreshAll()
 	seen := map[string]bool{}
 	after := ""
 	for {
@@ -101,12 +101,23 @@ func (b *bench) stored() int {
 			break
 		}
 	}
-	var count struct{ Count int }
-	b.call(esapi.CountRequest{Index: []string{eventsName(b.opts.Prefix)}}, &count)
-	if count.Count != len(seen) {
-		b.t.Errorf("%d documents are stored and %d ids", count.Count, len(seen))
+	if n := b.documents(); n != len(seen) {
+		b.t.Errorf("%d documents are stored and %d ids", n, len(seen))
 	}
 	return len(seen)
+}
+
+// documents returns how many documents searches find; refreshAll lets them find all.
+func (b *bench) documents() int {
+	b.t.Helper()
+	var answer struct{ Count int }
+	b.call(esapi.CountRequest{Index: []string{eventsName(b.opts.Prefix)}}, &answer)
+	return answer.Count
+}
+
+func (b *bench) refreshAll() {
+	b.t.Helper()
+	b.call(esapi.IndicesRefreshRequest{Index: []string{eventsName(b.opts.Prefix)}}, nil)
 }
 
 func (b *bench) wantStored(want int) {

@@ -106,17 +106,10 @@ func TestAnEventThatCameLateIntoTheOlderIndexIsStoredOnceInTheEnd(t *testing.T) 
 	tr.hideOlder()
 	tr.wantAppended(testEvents("a", 3), 3)
 	tr.proxy.Do(nil)
-	for deadline := time.Now().Add(20 * time.Second); ; {
-		tr.call(esapi.IndicesRefreshRequest{Index: []string{tr.stream}}, nil)
-		var answer struct{ Count int }
-		tr.call(esapi.CountRequest{Index: []string{tr.stream}}, &answer)
-		if answer.Count == 4 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%d documents are stored, want 4", answer.Count)
-		}
-	}
+	tr.eventually("one copy of each is left", 30*time.Second, func() bool {
+		tr.refreshAll()
+		return tr.documents() == 4
+	})
 	tr.wantStored(4)
 	tr.wantAppended(testEvents("a", 3), 0)
 }
