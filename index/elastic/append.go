@@ -86,40 +86,47 @@ func appendFailure(ctx context.Context, err error) error {
 
 // commit finds out what is stored already, and stores the rest.
 func (x *Index) commit(ctx context.Context, b *batch) error {
-	held, err := x.generations.known(ctx)
+	var held *generationList
+	err := patiently(ctx, func() (err error) {
+		if held, err = x.generations.known(ctx); err == nil {
+			err = x.prepare(ctx, b, held)
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	if b.imported {
-		if err := x.findImported(ctx, b, held); err != nil {
-			return err
-		}
-		b.arrangeImported()
-		if err := x.place(ctx, b.organization, b.open()); err != nil {
-			return err
-		}
-	} else {
-		rows := b.open() // the two look at different fields of them
-		group, both := errgroup.WithContext(ctx)
-		group.Go(func() error { return x.findElsewhere(both, rows, held) })
-		group.Go(func() error { return x.place(both, b.organization, rows) })
-		if err := group.Wait(); err != nil {
-			return err
-		}
+	if !b.imported {
 		stamp, done := x.stamps.next(b.organization, x.clock())
 		defer done()
 		for i := range b.rows {
 			b.rows[i].received = stamp
 		}
 	}
-	err = x.create(ctx, b)
+	err = patiently(ctx, func() error { return x.create(ctx, b) })
 	if err == nil {
-		err = x.afterwards(ctx, b, held)
+		err = patiently(ctx, func() error { return x.afterwards(ctx, b, held) })
 	}
 	if err != nil {
 		x.late.add(pointers(b.rows)) // some may be stored, and nobody looked whether elsewhere too
 	}
 	return err
+}
+
+// prepare looks up what is stored already, and where the rest will stand.
+func (x *Index) prepare(ctx context.Context, b *batch, held *generationList) error {
+	if b.imported {
+		if err := x.findImported(ctx, b, held); err != nil {
+			return err
+		}
+		b.arrangeImported()
+		return x.place(ctx, b.organization, b.open())
+	}
+	rows := b.open() // the two look at different fields of them
+	group, both := errgroup.WithContext(ctx)
+	group.Go(func() error { return x.findElsewhere(both, rows, held) })
+	group.Go(func() error { return x.place(both, b.organization, rows) })
+	return group.Wait()
 }
 
 // row is an event on its way into the index.

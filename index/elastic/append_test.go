@@ -306,9 +306,29 @@ func TestAPartialFailureIsNeitherAnAcknowledgementNorALostRejection(t *testing.T
 	})
 	t.Run("of an answer that does not speak of every event", func(t *testing.T) {
 		tr := newTrail(t)
+		tr.appendDeadline = time.Second
 		tr.onBulk(-1, estest.Fault{Status: http.StatusOK, Body: `{"errors":false,"items":[{"create":{"_index":"x","status":201}}]}`})
 		tr.wantRefused(testEvents("a", 2), "answered for 1 of 2 events")
 	})
+}
+
+func TestAClusterThatCannotSearchForAMomentIsAskedAgain(t *testing.T) {
+	tr := newTrail(t)
+	failures := 2
+	var mu sync.Mutex
+	tr.proxy.Do(func(r *http.Request, _ []byte) estest.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		if failures == 0 || isBulk(r) {
+			return estest.Fault{}
+		}
+		failures--
+		return estest.Fault{Status: http.StatusServiceUnavailable, Body: `{"error":{"type":"search_phase_execution_exception","reason":"all shards failed"},"status":503}`}
+	})
+	tr.wantAppended(testEvents("a", 3), 3)
+	if failures > 0 {
+		t.Error("nothing failed")
+	}
 }
 
 func TestABulkThatTakesLongerThanTheDeadlineIsNotAcknowledged(t *testing.T) {

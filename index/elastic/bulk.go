@@ -3,7 +3,6 @@ package elastic
 import (
 	"bytes"
 	"context"
-	"errors"
 	"net/http"
 	"runtime"
 	"strconv"
@@ -26,40 +25,47 @@ const (
 	shardTimeout = 3 * time.Second
 )
 
-// create stores the rows that are open, and repeats what Elasticsearch has no room for as long as ctx lasts. On an error some may be stored.
-func (x *Index) create(ctx context.Context, b *batch) error {
-	var before error // what kept it from being stored until now
+// patiently repeats what the cluster has no room for now, behind growing pauses, as long as ctx lasts.
+func patiently(ctx context.Context, do func() error) error {
+	var before error // what kept it from being done until now
 	for pause := firstPause; ; pause *= 2 {
-		trouble, err := x.createOnce(ctx, b)
+		err := do()
 		if err != nil && ctx.Err() != nil && before != nil {
 			return before // says more than that there was no more time
 		}
-		if err != nil || trouble == nil {
+		if err == nil || !passing(ctx, err) {
 			return err
 		}
-		before = trouble
+		before = err
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return trouble
+			return before
 		}
 	}
 }
 
-// createOnce sends the open rows. Rows that Elasticsearch had no room for stay open, and trouble says why; err is for good.
-func (x *Index) createOnce(ctx context.Context, b *batch) (trouble, err error) {
-	rows := b.open()
-	for len(rows) > 0 {
+// passing says that what went wrong may be over in a moment: no room, no answer, a shard that moves. A block or a missing privilege stays.
+func passing(ctx context.Context, err error) bool {
+	if ctx.Err() != nil || audit.CodeOf(err) != audit.CodeUnavailable {
+		return false
+	}
+	f := cluster.FailureOf(err)
+	return f == nil || f.Busy() && f.Type != "cluster_block_exception"
+}
+
+// create stores the rows that are open. On an error some may be stored; those that may not stay open.
+func (x *Index) create(ctx context.Context, b *batch) error {
+	for rows := b.open(); len(rows) > 0; {
 		body, n := encodeRows(b.organization, rows)
-		trouble, err := x.send(ctx, rows[:n], body)
-		if trouble != nil || err != nil {
-			return trouble, err
+		if err := x.send(ctx, rows[:n], body); err != nil {
+			return err
 		}
 		rows = rows[n:]
 	}
-	return nil, x.resolve(ctx, b)
+	return x.resolve(ctx, b)
 }
 
 // bulkItem is what Elasticsearch says to one item of a bulk.
@@ -81,8 +87,8 @@ func (i *bulkItem) failure() *cluster.Failure {
 	return f
 }
 
-// send sends one bulk request and reads the answer item by item.
-func (x *Index) send(ctx context.Context, rows []*row, body []byte) (trouble, err error) {
+// send sends one bulk request and reads the answer item by item. Of several things that went wrong it returns one that stays.
+func (x *Index) send(ctx context.Context, rows []*row, body []byte) error {
 	var answer struct{ Items []struct{ Create bulkItem } }
 	request := esapi.BulkRequest{Index: x.stream, Body: bytes.NewReader(body), Timeout: shardTimeout,
 		FilterPath: []string{"items.create._index", "items.create.status", "items.create.error"}}
@@ -90,57 +96,41 @@ func (x *Index) send(ctx context.Context, rows []*row, body []byte) (trouble, er
 		request.RequireDataStream = &x.requiresStream
 	}
 	if err := x.client.Call(ctx, request, &answer); err != nil {
-		if !passing(ctx, err) {
-			return nil, err
-		}
 		for _, r := range rows {
 			r.doubtful = true
 		}
-		return err, nil
+		return err
 	}
 	if len(answer.Items) != len(rows) {
-		return nil, cluster.Unavailable(nil, "Elasticsearch answered for %d of %d events", len(answer.Items), len(rows))
+		for _, r := range rows {
+			r.doubtful = true
+		}
+		return cluster.Unavailable(nil, "Elasticsearch answered for %d of %d events", len(answer.Items), len(rows))
 	}
+	var failed error
 	for i, r := range rows {
-		itemTrouble, err := r.answered(ctx, &answer.Items[i].Create)
-		if err != nil {
-			return nil, err
-		}
-		if itemTrouble != nil {
-			trouble = itemTrouble
+		if err := r.answered(&answer.Items[i].Create); err != nil && (failed == nil || passing(ctx, failed)) {
+			failed = err
 		}
 	}
-	return trouble, nil
+	return failed
 }
 
 // answered takes in what Elasticsearch said to the row.
-func (r *row) answered(ctx context.Context, item *bulkItem) (trouble, err error) {
+func (r *row) answered(item *bulkItem) error {
 	f := item.failure()
 	switch {
-	case f == nil && item.Status == http.StatusCreated:
-		r.status, r.index = audit.StatusCreated, item.Index
-		return nil, nil
-	case f == nil:
-		return nil, cluster.Unavailable(nil, "Elasticsearch gave an answer that cannot be read")
 	case f.Conflict():
 		r.status = audit.StatusDuplicate
-		return nil, nil
+	case f != nil:
+		r.doubtful = r.doubtful || f.Status != http.StatusTooManyRequests
+		return cluster.ErrorOf(f)
+	case item.Status != http.StatusCreated:
+		return cluster.Unavailable(nil, "Elasticsearch gave an answer that cannot be read")
+	default:
+		r.status, r.index = audit.StatusCreated, item.Index
 	}
-	failed := cluster.ErrorOf(f)
-	if !passing(ctx, failed) {
-		return nil, failed
-	}
-	r.doubtful = r.doubtful || f.Status != http.StatusTooManyRequests
-	return failed, nil
-}
-
-// passing says that what went wrong may be over in a moment: no room, no answer, a shard that moves. A block or a missing privilege stays.
-func passing(ctx context.Context, err error) bool {
-	if ctx.Err() != nil || audit.CodeOf(err) != audit.CodeUnavailable || errors.Is(err, context.Canceled) {
-		return false
-	}
-	f := cluster.FailureOf(err)
-	return f == nil || f.Busy() && f.Type != "cluster_block_exception"
+	return nil
 }
 
 // resolve looks at rows that are duplicates and may be so of themselves: a request of this very call stored them, and its answer was lost.

@@ -97,6 +97,7 @@ func TestElasticsearchIsKilledTenTimesAtFullRate(t *testing.T) {
 		}
 		return acknowledged, created, failed
 	}
+	began := time.Now()
 	for kill := range kills {
 		before, _, _ := sum()
 		tr.eventually("events are taken in", time.Minute, func() bool {
@@ -105,6 +106,7 @@ func TestElasticsearchIsKilledTenTimesAtFullRate(t *testing.T) {
 		})
 		node.Kill()
 		node.Restart()
+		t.Logf("killed %d times after %s", kill+1, time.Since(began).Round(time.Second))
 	}
 	close(stop)
 	group.Wait()

@@ -161,14 +161,14 @@ func (x *Index) afterwards(ctx context.Context, b *batch, before *generationList
 // looked at again later.
 func (x *Index) yield(ctx context.Context, rows []*row, list *generationList) error {
 	doomed, err := x.twice(ctx, rows, list)
+	if err == nil {
+		err = x.remove(ctx, doomed)
+	}
 	if err != nil {
 		return err
 	}
 	for _, r := range doomed {
 		r.status = audit.StatusDuplicate
-	}
-	if err := x.remove(ctx, doomed); err != nil {
-		return err
 	}
 	x.late.add(rows)
 	return nil
