@@ -15,14 +15,16 @@ import (
 // Elasticsearch refuses a second document of an _id within a backing index only. So there is more to do around a rollover, without asking
 // anything twice when there is none:
 //
-//   - Before events are created, their ids are looked up, in real time, in those older backing indices that may hold them. What they are is read once and
-//     again when the answer to a bulk names a backing index that was not known.
+//   - Before events are created, their ids are looked up, in real time, in those older backing indices that may hold them. What there are is read now and
+//     then, and when the answer to a bulk names a backing index that was not known.
 //   - Another process may still be writing into the older index then: its request was on its way when the rollover came. So for youngFor after a
 //     write index was first seen, ids are looked up in the one before it again when they have been created, and once more lateAfter later.
 //   - Where both have an event, the older index keeps it and the newer copy is deleted, whoever looks. So nobody ever deletes the only one.
 const (
 	youngFor  = 15 * time.Second
 	lateAfter = 20 * time.Second
+	// knownFor is how long the list is believed: a process that does not store anything does not hear of rollovers by answers.
+	knownFor = 10 * time.Second
 )
 
 // generation is a backing index.
@@ -75,14 +77,13 @@ type backingIndices struct {
 
 	mu   sync.Mutex
 	list *generationList
-	// reread is when the list is to be read again, as the last but one takes nothing in any more; the zero time where it need not.
-	reread time.Time
+	reread time.Time // when the list is to be read again
 }
 
-// known returns the backing indices as they were when they were last read.
+// known returns the backing indices as they were a moment ago.
 func (g *backingIndices) known(ctx context.Context) (*generationList, error) {
 	g.mu.Lock()
-	list, due := g.list, !g.reread.IsZero() && time.Now().After(g.reread)
+	list, due := g.list, time.Now().After(g.reread)
 	g.mu.Unlock()
 	if list != nil && !due {
 		return list, nil
@@ -127,10 +128,7 @@ func (g *backingIndices) read(ctx context.Context) (*generationList, error) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.list, g.reread = list, time.Time{}
-	if list.young() {
-		g.reread = list.since.Add(youngFor)
-	}
+	g.list, g.reread = list, time.Now().Add(knownFor)
 	return list, nil
 }
 
