@@ -111,6 +111,10 @@ func (m *mover) wantUntouched(ctx context.Context, o *moved) error {
 	for i := range next.Events {
 		known[arrivalOf(&next.Events[i])] = true
 	}
+	// Of what comes at one time, some may have been brought before its turn.
+	if err := m.together(ctx, o.id, o.note.From, func(e *audit.Event) { known[arrivalOf(e)] = true }); err != nil {
+		return err
+	}
 	for checkpoint := o.note.Behind; ; {
 		page, err := try(ctx, m, func() (audit.TailPage, error) { return m.To.Events.Tail(ctx, o.id, checkpoint, m.page) })
 		if err != nil {

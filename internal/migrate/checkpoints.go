@@ -114,11 +114,33 @@ func (m *mover) find(ctx context.Context, o *moved, s stand) (string, error) {
 // sameTime returns the events behind a checkpoint of the source that were received together with the first of them.
 func (m *mover) sameTime(ctx context.Context, organization, checkpoint string) (map[arrival]bool, error) {
 	same := map[arrival]bool{}
+	err := m.together(ctx, organization, checkpoint, func(e *audit.Event) { same[arrivalOf(e)] = true })
+	return same, err
+}
+
+// seenEarly returns the events that come in the tail behind where the checkpoint stands, were received together with the next event, and are not
+// behind the checkpoint: its reader has seen them.
+func (m *mover) seenEarly(ctx context.Context, o *moved, s stand) ([]audit.Event, error) {
+	behind, err := m.sameTime(ctx, o.id, s.checkpoint)
+	if err != nil {
+		return nil, err
+	}
+	var seen []audit.Event
+	err = m.together(ctx, o.id, o.note.From, func(e *audit.Event) {
+		if !behind[arrivalOf(e)] {
+			seen = append(seen, *e)
+		}
+	})
+	return seen, err
+}
+
+// together calls do for the events behind a checkpoint of the source that were received at the time of the first.
+func (m *mover) together(ctx context.Context, organization, checkpoint string, do func(*audit.Event)) error {
 	var first time.Time
 	for {
 		page, err := try(ctx, m, func() (audit.TailPage, error) { return m.From.Events.Tail(ctx, organization, checkpoint, m.page) })
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for i := range page.Events {
 			e := &page.Events[i]
@@ -126,12 +148,12 @@ func (m *mover) sameTime(ctx context.Context, organization, checkpoint string) (
 				first = e.ReceivedAt
 			}
 			if !e.ReceivedAt.Equal(first) {
-				return same, nil
+				return nil
 			}
-			same[arrivalOf(e)] = true
+			do(e)
 		}
 		if !page.More {
-			return same, nil
+			return nil
 		}
 		checkpoint = page.Checkpoint
 	}

@@ -34,21 +34,27 @@ func (m *mover) events(ctx context.Context, o *moved) error {
 	return m.turnRest(ctx, o, standing)
 }
 
-// importPage passes a page to the target and notes it.
-func (m *mover) importPage(ctx context.Context, o *moved, page audit.TailPage) error {
-	events := make([]*audit.Event, len(page.Events))
-	for i := range page.Events {
-		events[i] = &page.Events[i]
+// importEvents passes events to the target, whose end is then behind them.
+func (m *mover) importEvents(ctx context.Context, o *moved, list []audit.Event) error {
+	events := make([]*audit.Event, len(list))
+	for i := range list {
+		events[i] = &list[i]
 	}
 	if _, err := try(ctx, m, func() ([]audit.AppendStatus, error) { return m.importer.Import(ctx, o.id, events) }); err != nil {
 		return err
 	}
 	end, err := try(ctx, m, func() (string, error) { return m.To.Events.TailEnd(ctx, o.id) })
-	if err != nil {
+	o.note.Behind = end
+	return err
+}
+
+// importPage passes a page to the target and notes it.
+func (m *mover) importPage(ctx context.Context, o *moved, page audit.TailPage) error {
+	if err := m.importEvents(ctx, o, page.Events); err != nil {
 		return err
 	}
-	n := int64(len(events))
-	o.note.From, o.note.Behind, o.note.Events = page.Checkpoint, end, o.note.Events+n
+	n := int64(len(page.Events))
+	o.note.From, o.note.Events = page.Checkpoint, o.note.Events+n
 	m.done, m.now, m.report.Copied = m.done+n, m.now+n, m.report.Copied+n
 	return m.saveNote(ctx, o)
 }
@@ -75,16 +81,38 @@ func (m *mover) nextPage(ctx context.Context, o *moved, standing map[string]stan
 		case i > 0:
 			return read(i)
 		default:
-			for _, name := range names {
-				o.note.Checkpoints[name] = turned{Source: standing[name].checkpoint, Target: o.note.Behind}
-				delete(standing, name)
-			}
-			if err := m.saveNote(ctx, o); err != nil {
+			if err := m.turnHere(ctx, o, standing, names); err != nil {
 				return page, err
 			}
 		}
 	}
 	return page, nil
+}
+
+// turnHere turns checkpoints whose next event is the next one to be copied. An engine whose readers see events of one time of receipt in no certain
+// order may have shown some that come later in its tail: those are copied first, and are duplicates when their turn comes.
+func (m *mover) turnHere(ctx context.Context, o *moved, standing map[string]stand, names []string) error {
+	early := map[string][]audit.Event{}
+	for _, name := range names {
+		var err error
+		if early[name], err = m.seenEarly(ctx, o, standing[name]); err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(names, func(a, b string) int { return len(early[a]) - len(early[b]) }) // who has come further has seen the more
+	for _, name := range names {
+		for part := range slices.Chunk(early[name], m.page) {
+			if err := m.importEvents(ctx, o, part); err != nil {
+				return err
+			}
+		}
+		o.note.Checkpoints[name] = turned{Source: standing[name].checkpoint, Target: o.note.Behind}
+		delete(standing, name)
+		if err := m.saveNote(ctx, o); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // turnRest turns the checkpoints behind which nothing was received, and those that stand in what an earlier run has copied.
