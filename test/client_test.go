@@ -153,10 +153,10 @@ func ndjson(events []*audit.Event) []byte {
 	return body
 }
 
-// ingest sends the events in one request. It does not end the test, so that any goroutine may call it.
+// ingest sends the events in one request; once answered, they are found. It does not end the test, so that any goroutine may call it.
 func (c *client) ingest(ctx context.Context, events []*audit.Event) (ingested, error) {
 	var out ingested
-	a, err := c.send(ctx, http.MethodPost, "/v1/events", "application/x-ndjson", ndjson(events))
+	a, err := c.send(ctx, http.MethodPost, "/v1/events?wait=searchable", "application/x-ndjson", ndjson(events))
 	if err != nil {
 		return out, err
 	}

@@ -62,8 +62,9 @@ func TestTheServerPublishesTheContractItIsHeldTo(t *testing.T) {
 	}
 }
 
-func TestAMessageIsStreamedAsItComes(t *testing.T) {
-	s := sharedService(t)
+func TestAMessageIsStreamedAsItComes(t *testing.T) { messageIsStreamed(t, sharedService(t)) }
+
+func messageIsStreamed(t *testing.T, s *service) {
 	tn := s.newTenant(t, "stream")
 	tn.remind(t, []audit.Channel{audit.ChannelInbox}, "login.failed")
 	ctx, cancel := context.WithTimeout(t.Context(), 2*promptly)

@@ -36,8 +36,9 @@ type job struct {
 	until  string // in front of all that the trail records about this test
 }
 
-func TestEventsGoInAreFoundAndBecomeFiles(t *testing.T) {
-	s := sharedService(t)
+func TestEventsGoInAreFoundAndBecomeFiles(t *testing.T) { mainJob(t, sharedService(t)) }
+
+func mainJob(t *testing.T, s *service) {
 	tn := s.newTenant(t, "main-job")
 	enterprise := sample.New(sample.Options{Seed: 3, Organization: tn.id, Count: jobEvents, End: time.Now()})
 	events := slices.Collect(enterprise.Events())

@@ -65,18 +65,23 @@ func oneMoreAtOnce() error {
 }
 
 // binary is the real program, built once: with the embedded Temporal server, and without the race detector.
-var binary = sync.OnceValues(func() (string, error) {
-	path, err := filepath.Abs(filepath.Join(root, "bin", "test", "audittrail"))
+var binary = sync.OnceValues(func() (string, error) { return build("audittrail", "./standalone") })
+
+// production is the same without the embedded Temporal server.
+var production = sync.OnceValues(func() (string, error) { return build("audittrail-production", "./cmd/audittrail") })
+
+func build(name, from string) (string, error) {
+	path, err := filepath.Abs(filepath.Join(root, "bin", "test", name))
 	if err != nil {
 		return "", err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	build := exec.CommandContext(ctx, "go", "build", "-o", path, "./standalone")
+	build := exec.CommandContext(ctx, "go", "build", "-o", path, from)
 	build.Dir = root
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build the program: %w\n%s", err, output)
 	}
 	return path, nil
-})
+}

@@ -134,7 +134,10 @@ func TestNothingIsLostWithTemporalsState(t *testing.T) {
 }
 
 func TestTheSameEventsFromManyClientsAtOnceAreStoredOnce(t *testing.T) {
-	s := sharedService(t)
+	sameEventsAtOnceAreStoredOnce(t, sharedService(t))
+}
+
+func sameEventsAtOnceAreStoredOnce(t *testing.T, s *service) {
 	tn := s.newTenant(t, "at-once")
 	admin := tn.admin(t)
 	const clients, rounds, each = 8, 5, 200

@@ -50,6 +50,10 @@ func spawn(dir string, env []string, stdin io.Reader, args ...string) (*process,
 	if err != nil {
 		return nil, err
 	}
+	return spawnBinary(path, dir, env, stdin, args...)
+}
+
+func spawnBinary(path, dir string, env []string, stdin io.Reader, args ...string) (*process, error) {
 	p := &process{cmd: exec.Command(path, args...), done: make(chan struct{})}
 	p.cmd.Dir = dir
 	for _, v := range os.Environ() {
@@ -103,6 +107,7 @@ func (r result) String() string {
 
 // command is the program run to its end.
 type command struct {
+	path  string // of the program; "" is the one with the embedded Temporal server
 	env   []string
 	stdin io.Reader
 	dir   string
@@ -114,7 +119,13 @@ func (c command) run(t *testing.T, args ...string) result {
 	if c.dir == "" {
 		c.dir = t.TempDir()
 	}
-	p, err := spawn(c.dir, c.env, c.stdin, args...)
+	begin := spawn
+	if c.path != "" {
+		begin = func(dir string, env []string, stdin io.Reader, args ...string) (*process, error) {
+			return spawnBinary(c.path, dir, env, stdin, args...)
+		}
+	}
+	p, err := begin(c.dir, c.env, c.stdin, args...)
 	if err != nil {
 		t.Fatal(err)
 	}

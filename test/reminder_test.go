@@ -112,7 +112,10 @@ func messages(t *testing.T, c *client) []audit.Message {
 }
 
 func TestAReminderReachesItsRecipientByEveryChannel(t *testing.T) {
-	s := sharedService(t)
+	reminderReachesEveryChannel(t, sharedService(t))
+}
+
+func reminderReachesEveryChannel(t *testing.T, s *service) {
 	tn := s.newTenant(t, "remind")
 	member, err := s.records.Member(t.Context(), tn.id, contactAdmin)
 	if err != nil {
@@ -258,7 +261,10 @@ func (tn *tenant) checkUnsubscribe(t *testing.T, mail catcher.Mail, reminder aud
 }
 
 func TestAMailThatIsRefusedForGoodIsShownAsFailed(t *testing.T) {
-	s := sharedService(t)
+	refusedMailIsShown(t, sharedService(t))
+}
+
+func refusedMailIsShown(t *testing.T, s *service) {
 	tn := s.newTenant(t, "remind-550")
 	reminder := tn.remind(t, []audit.Channel{audit.ChannelEmail, audit.ChannelInbox}, "login.failed")
 	s.mail.Fail(catcher.Failure{At: catcher.StepTo, Code: 550, Message: "no such user here"})
@@ -272,7 +278,10 @@ func TestAMailThatIsRefusedForGoodIsShownAsFailed(t *testing.T) {
 }
 
 func TestAMailThatIsDeferredIsSentLaterUnderTheSameID(t *testing.T) {
-	s := sharedService(t)
+	deferredMailIsSentLater(t, sharedService(t))
+}
+
+func deferredMailIsSentLater(t *testing.T, s *service) {
 	tn := s.newTenant(t, "remind-451")
 	reminder := tn.remind(t, []audit.Channel{audit.ChannelEmail}, "login.failed")
 	s.mail.Fail(catcher.Failure{At: catcher.StepData, Code: 451, Message: "try again later"})
@@ -297,8 +306,9 @@ func TestAMailThatIsDeferredIsSentLaterUnderTheSameID(t *testing.T) {
 	}
 }
 
-func TestChangedSettingsTakeEffect(t *testing.T) {
-	s := sharedService(t)
+func TestChangedSettingsTakeEffect(t *testing.T) { changedSettingsTakeEffect(t, sharedService(t)) }
+
+func changedSettingsTakeEffect(t *testing.T, s *service) {
 	tn := s.newTenant(t, "remind-change")
 	admin := tn.admin(t)
 	reminder := tn.remind(t, []audit.Channel{audit.ChannelInbox}, "login.failed")
@@ -344,8 +354,9 @@ func TestChangedSettingsTakeEffect(t *testing.T) {
 	refused(t, admin, http.StatusConflict, http.MethodPut, "/v1/reminders/"+reminder.ID, stale)
 }
 
-func TestATestMessageReachesWhoAskedForIt(t *testing.T) {
-	s := sharedService(t)
+func TestATestMessageReachesWhoAskedForIt(t *testing.T) { testMessageArrives(t, sharedService(t)) }
+
+func testMessageArrives(t *testing.T, s *service) {
 	tn := s.newTenant(t, "remind-test")
 	reminder := tn.remind(t, []audit.Channel{audit.ChannelEmail}, "login.failed")
 	want[map[string]any](t, tn.admin(t), http.StatusAccepted, http.MethodPost, "/v1/reminders/"+reminder.ID+"/test", nil)

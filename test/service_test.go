@@ -59,14 +59,13 @@ func settings(dataDir, address string, c catchers) *config.Config {
 
 // environment is the same settings for the real program.
 func environment(cfg *config.Config) []string {
-	return []string{
-		"AUDITTRAIL_DATA_DIR=" + cfg.DataDir, "AUDITTRAIL_LISTEN=" + cfg.Listen, "AUDITTRAIL_PUBLIC_URL=" + cfg.PublicURL,
-		"AUDITTRAIL_EMAIL_HOST=" + cfg.Email.Host, fmt.Sprintf("AUDITTRAIL_EMAIL_PORT=%d", cfg.Email.Port),
-		"AUDITTRAIL_EMAIL_MODE=" + cfg.Email.Mode, "AUDITTRAIL_EMAIL_FROM=" + cfg.Email.From,
-		"AUDITTRAIL_SMS_ACCOUNT_SID=" + cfg.SMS.AccountSID, "AUDITTRAIL_SMS_AUTH_TOKEN=" + cfg.SMS.AuthToken.Reveal(),
-		"AUDITTRAIL_SMS_FROM=" + cfg.SMS.From, "AUDITTRAIL_SMS_BASE_URL=" + cfg.SMS.BaseURL, "AUDITTRAIL_LOG_FORMAT=text",
-		"AUDITTRAIL_TEMPORAL_ADDRESS=" + cfg.Temporal.Address,
-	}
+	return append(clusterEnvironment(cfg),
+		"AUDITTRAIL_DATA_DIR="+cfg.DataDir, "AUDITTRAIL_LISTEN="+cfg.Listen, "AUDITTRAIL_PUBLIC_URL="+cfg.PublicURL,
+		"AUDITTRAIL_EMAIL_HOST="+cfg.Email.Host, fmt.Sprintf("AUDITTRAIL_EMAIL_PORT=%d", cfg.Email.Port),
+		"AUDITTRAIL_EMAIL_MODE="+cfg.Email.Mode, "AUDITTRAIL_EMAIL_FROM="+cfg.Email.From,
+		"AUDITTRAIL_SMS_ACCOUNT_SID="+cfg.SMS.AccountSID, "AUDITTRAIL_SMS_AUTH_TOKEN="+cfg.SMS.AuthToken.Reveal(),
+		"AUDITTRAIL_SMS_FROM="+cfg.SMS.From, "AUDITTRAIL_SMS_BASE_URL="+cfg.SMS.BaseURL, "AUDITTRAIL_LOG_FORMAT=text",
+		"AUDITTRAIL_TEMPORAL_ADDRESS="+cfg.Temporal.Address)
 }
 
 // service is a running server with its catchers, in this process or in a child.
