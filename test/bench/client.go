@@ -72,7 +72,7 @@ func serveAsClients(ctx context.Context, in io.Reader, out io.Writer) error {
 	for range l.Clients {
 		group.Go(func() error {
 			for at := next.Add(1) - 1; at < int64(len(l.Bodies)) && ctx.Err() == nil; at = next.Add(1) - 1 {
-				if err := l.post(client, l.Bodies[at]); err != nil {
+				if err := l.post(ctx, client, l.Bodies[at]); err != nil {
 					return err
 				}
 			}
@@ -86,8 +86,33 @@ func serveAsClients(ctx context.Context, in io.Reader, out io.Writer) error {
 	return err
 }
 
-// post sends one body. The answer must be a success.
-func (l *load) post(client *fasthttp.Client, body []byte) error {
+// post sends one body, and again as long as the server asks to, as producers do. The answer must be a success.
+func (l *load) post(ctx context.Context, client *fasthttp.Client, body []byte) error {
+	for again := 0; ; again++ {
+		status, answer, err := l.postOnce(client, body)
+		switch {
+		case err != nil:
+			return err
+		case status == l.Status || again > 0 && status == fasthttp.StatusOK: // what had been stored before is a duplicate
+			return nil
+		case status != fasthttp.StatusServiceUnavailable && status != fasthttp.StatusTooManyRequests || again == maxAgain:
+			return fmt.Errorf("status %d: %s", status, answer)
+		}
+		progress("sent again: status %d", status)
+		timer := time.NewTimer(time.Second)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+	}
+}
+
+// maxAgain is how often one body is sent again.
+const maxAgain = 20
+
+func (l *load) postOnce(client *fasthttp.Client, body []byte) (status int, answer string, err error) {
 	request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
 	defer fasthttp.ReleaseRequest(request)
 	defer fasthttp.ReleaseResponse(response)
@@ -97,10 +122,7 @@ func (l *load) post(client *fasthttp.Client, body []byte) error {
 	request.Header.Set("Authorization", "Bearer "+l.Key)
 	request.SetBodyRaw(body)
 	if err := client.Do(request, response); err != nil {
-		return err
+		return 0, "", err
 	}
-	if response.StatusCode() != l.Status {
-		return fmt.Errorf("status %d: %s", response.StatusCode(), response.Body())
-	}
-	return nil
+	return response.StatusCode(), string(response.Body()), nil
 }

@@ -26,16 +26,19 @@ const (
 	// elasticSingles and elasticAlone are how many are stored one a request, with commits that are shared and without.
 	elasticSingles = 10_000
 	elasticAlone   = 500
+	// elasticDiskEvents is how many events the size on disk is measured with.
+	elasticDiskEvents = 100_000
 )
 
 // elasticHTTPRate compares ingestion through HTTP in requests of 500 events with raw bulk requests of 500 of the very same documents, by as many clients.
 func elasticHTTPRate(ctx context.Context, b *bench) ([]figure, error) {
-	documents, err := b.elastic.documents(ctx, elasticRateEvents)
+	count := min(elasticRateEvents, b.events)
+	documents, err := b.elastic.documents(ctx, count)
 	if err != nil {
 		return nil, err
 	}
 	raw := bulkBodies(documents, requestEvents)
-	through := load{ContentType: ndjsonType, Status: http.StatusOK, Bodies: requestBodies(elasticRateEvents, requestEvents), Clients: bulkClients, Events: elasticRateEvents}
+	through := load{ContentType: ndjsonType, Status: http.StatusOK, Bodies: requestBodies(count, requestEvents), Clients: bulkClients, Events: count}
 	if _, err := b.rawRate(ctx, raw, bulkClients); err != nil { // the first use of a node is slower than all later ones
 		return nil, err
 	}
@@ -61,8 +64,8 @@ func elasticGroupCommit(ctx context.Context, b *bench) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	bodies := requestBodies(elasticSingles, 1)
-	singles := load{ContentType: jsonType, Status: http.StatusCreated, Bodies: bodies, Clients: singleClients, Events: elasticSingles}
+	bodies := requestBodies(min(elasticSingles, b.events), 1)
+	singles := load{ContentType: jsonType, Status: http.StatusCreated, Bodies: bodies, Clients: singleClients, Events: len(bodies)}
 	few := singles
 	few.Bodies, few.Events = bodies[:elasticAlone], elasticAlone
 	var ratios, shared, alone, raw []float64
@@ -87,12 +90,12 @@ func elasticGroupCommit(ctx context.Context, b *bench) ([]figure, error) {
 
 // elasticDisk measures bytes on disk an event beside those of the same events in an index with the mapping that Elasticsearch makes up, both merged.
 func elasticDisk(ctx context.Context, b *bench) ([]figure, error) {
-	prefix := b.elastic.newPrefix()
+	prefix, count := b.elastic.newPrefix(), min(elasticDiskEvents, b.events)
 	events, err := b.elastic.newIndex(ctx, prefix, now)
 	if err != nil {
 		return nil, err
 	}
-	err = errors.Join(appendAll(ctx, events, enterprise(elasticDiskEvents), elasticCommit), events.Close())
+	err = errors.Join(appendAll(ctx, events, enterprise(count), elasticCommit), events.Close())
 	if err != nil {
 		return nil, err
 	}
@@ -100,11 +103,11 @@ func elasticDisk(ctx context.Context, b *bench) ([]figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	plain, size, err := b.plainIndex(ctx)
+	plain, size, err := b.plainIndex(ctx, count)
 	if err != nil {
 		return nil, err
 	}
-	per := func(bytes int64) float64 { return float64(bytes) / elasticDiskEvents }
+	per := func(bytes int64) float64 { return float64(bytes) / float64(count) }
 	return []figure{
 		{name: "disk an event", value: per(ours), unit: "B", free: true, detail: fmt.Sprintf("%.0f B of JSON an event, merged", per(size))},
 		{name: "disk an event, raw default mapping", value: per(plain), unit: "B", free: true},
@@ -112,12 +115,10 @@ func elasticDisk(ctx context.Context, b *bench) ([]figure, error) {
 	}, nil
 }
 
-const elasticDiskEvents = 100_000
-
 // plainIndex stores the events' JSON in an index that nobody gave a mapping, and returns its size and that of the JSON.
-func (b *bench) plainIndex(ctx context.Context) (disk, text int64, err error) {
+func (b *bench) plainIndex(ctx context.Context, count int) (disk, text int64, err error) {
 	var lines [][]byte
-	for event := range enterprise(elasticDiskEvents).Events() {
+	for event := range enterprise(count).Events() {
 		document := event.AppendJSON(nil)
 		text += int64(len(document))
 		lines = append(lines, append(append([]byte("{\"index\":{}}\n"), document...), '\n'))

@@ -116,11 +116,26 @@ func (b *bench) throughHTTP(ctx context.Context, group ingest.Options, l load) (
 	if err != nil {
 		return 0, err
 	}
-	page, err := s.index.Search(ctx, organization, audit.Search{Limit: 1, CountLimit: audit.CountAll})
-	if err == nil && page.Total.Value != int64(l.Events) {
-		err = fmt.Errorf("%d of %d events are stored", page.Total.Value, l.Events)
+	return float64(l.Events) / took.Seconds(), s.holds(ctx, l.Events)
+}
+
+// holds waits until everything that was acknowledged is found.
+func (s *service) holds(ctx context.Context, events int) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	poll := time.NewTicker(100 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		page, err := s.index.Search(ctx, organization, audit.Search{Limit: 1, CountLimit: audit.CountAll})
+		if err != nil || page.Total.Value == int64(events) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%d of %d events are stored", page.Total.Value, events)
+		case <-poll.C:
+		}
 	}
-	return float64(l.Events) / took.Seconds(), err
 }
 
 // groupCommit compares one event a request by 64 clients as it is, with commits that are shared, with the same requests and one commit
