@@ -141,7 +141,7 @@ func BenchmarkPages(b *testing.B) {
 		"by action":     {Actions: []string{"contacts.*"}},
 		"failures":      {Outcomes: []audit.Outcome{audit.OutcomeFailure}},
 		"words":         {Text: "added"},
-		"a phrase":      {Text: `"added to"`},
+		"a phrase":      {Text: `"signed in"`},
 		"without words": {Text: "-added outcome:success"},
 	}
 	for name, q := range queries {
