@@ -16,7 +16,7 @@ const (
 	// maxTop is how many values a facet can name.
 	maxTop = 100
 	// labelsAtOnce is of how many actors, those that acted last, the names come with the counts.
-	labelsAtOnce = 400
+	labelsAtOnce = 200
 )
 
 // Summary implements index.Reader. One search counts everything and brings the names of the actors who acted last. Only where an actor of the facet is not

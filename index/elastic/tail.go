@@ -133,7 +133,7 @@ func (x *Index) TailEnd(ctx context.Context, organization string) (string, error
 	if err := x.refresh(ctx); err != nil {
 		return "", err
 	}
-	found, err := x.ask(ctx, x.scopeOf(organization), request{"size": maxSeen + 1, "track_total_hits": false, "_source": false,
+	found, err := x.ask(ctx, x.scopeOf(organization), request{"size": maxSeen + 1, "track_total_hits": false, "stored_fields": noStored,
 		"sort": []clause{{fieldIngested: "desc"}, {fieldKey: "desc"}}})
 	if err != nil {
 		return "", err
