@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// startTimeout is how long a node may take to answer; it takes some ten seconds on a quiet machine.
-const startTimeout = 3 * time.Minute
+// startTimeout is how long a node may take to answer; it takes some ten seconds on a quiet machine, and minutes on one that compiles beside it.
+const startTimeout = 8 * time.Minute
 
 // Options say what is special about a node.
 type Options struct {
