@@ -75,8 +75,8 @@ type backingIndices struct {
 	client *cluster.Client
 	setup  *installer
 
-	mu   sync.Mutex
-	list *generationList
+	mu     sync.Mutex
+	list   *generationList
 	reread time.Time // when the list is to be read again
 }
 
