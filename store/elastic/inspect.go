@@ -152,13 +152,22 @@ func (s shape) lacks(name string, want shape) (list []Difference, err error) {
 	return list, nil
 }
 
+// writeBlocks are the blocks that keep records from being written, and Elasticsearch's words for them.
+var writeBlocks = map[string]string{"write": "index write", "read_only": "read-only", "read_only_allow_delete": "read-only-allow-delete"}
+
 // writable says why the index takes no writes.
 func (there installed) writable() error {
 	for name, index := range there {
 		for key, value := range index.Settings {
-			if block, ok := strings.CutPrefix(key, "index.blocks."); ok && fmt.Sprint(value) == "true" && block != "metadata" {
-				return cluster.ErrorOf(&cluster.Failure{Status: 403, Type: "cluster_block_exception", Reason: "the index has the block " + block, Index: name})
+			block, ok := strings.CutPrefix(key, "index.blocks.")
+			if !ok || fmt.Sprint(value) != "true" || block == "metadata" {
+				continue
 			}
+			reason, known := writeBlocks[block]
+			if !known {
+				reason = "the index has the block " + block
+			}
+			return cluster.ErrorOf(&cluster.Failure{Status: 403, Type: "cluster_block_exception", Reason: reason, Index: name})
 		}
 	}
 	return nil
