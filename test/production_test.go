@@ -3,14 +3,17 @@ package test
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/audittrail/audittrail/audit"
+	"github.com/audittrail/audittrail/internal/config"
 	"github.com/audittrail/audittrail/internal/sample"
 )
 
@@ -41,6 +44,7 @@ func TestTheMainJobOnElasticsearchByProcessesThatAreKilled(t *testing.T) {
 	t.Run("a reminder made here has its message from there in time", d.reminderOfAnotherProcess)
 	t.Run("a revoked key stops working everywhere within five seconds", d.revokedEverywhere)
 	t.Run("what is not a process's business is refused", d.rolesApart)
+	t.Run("a Temporal namespace that is not there is named", d.noNamespace)
 	t.Run("kill -9 of an API and a worker loses nothing and repeats no row", d.killed)
 }
 
@@ -155,6 +159,32 @@ func (d *deployment) rolesApart(t *testing.T) {
 			}
 		}
 	}
+}
+
+func (d *deployment) noNamespace(t *testing.T) {
+	lost := &role{name: "api", dir: d.apis[0].dir, config: new(config.Config)}
+	*lost.config = *d.apis[0].config
+	address, err := freeAddress()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost.config.Listen, lost.config.Temporal.Namespace = address, "nowhere"
+	lost.start(t)
+	defer lost.kill()
+	within(t, 30*time.Second, func() error {
+		answer, err := plain.Get("http://" + address + "/readyz")
+		if err != nil {
+			return err
+		}
+		defer answer.Body.Close()
+		body, err := io.ReadAll(answer.Body)
+		if err != nil || answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(body), "temporal.namespace") {
+			return fmt.Errorf("/readyz answers %d %s, %v", answer.StatusCode, body, err)
+		}
+		return nil
+	})
+	tn := d.newTenant(t, "no-namespace")
+	newClient(t, "http://"+address, tn.adminKey).mustIngest(t, happened("login.failed")) // taken in all the same
 }
 
 // killed kills an API and a worker while events are sent, an export is written and a reminder's message is on its way. An orchestrator starts them again.

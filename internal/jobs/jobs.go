@@ -28,6 +28,8 @@ const (
 	callTimeout = 5 * time.Second
 	// retryAfter is the advice when Temporal cannot be reached.
 	retryAfter = 5 * time.Second
+	// retryLater is the advice where a person has to do something first.
+	retryLater = time.Minute
 )
 
 // Records are the records that say what should be running.
@@ -96,11 +98,19 @@ func (c *Client) Close() {
 	c.temporal.Close()
 }
 
-// Ready returns nil when Temporal answers.
+// Ready returns nil when Temporal answers and has the namespace.
 func (c *Client) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	_, err := c.temporal.CheckHealth(ctx, &client.CheckHealthRequest{})
+	if _, err := c.temporal.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
+		return unavailable(err)
+	}
+	// Whether there is such a workflow does not matter: only a namespace that is there can be asked.
+	_, err := c.temporal.DescribeWorkflowExecution(ctx, workflows.RetentionID, "")
+	var notFound *serviceerror.NotFound
+	if errors.As(err, &notFound) {
+		return nil
+	}
 	return unavailable(err)
 }
 
@@ -222,6 +232,10 @@ func (c *Client) signal(ctx context.Context, id, signal string, arg any, workflo
 func unavailable(err error) error {
 	if err == nil {
 		return nil
+	}
+	var noNamespace *serviceerror.NamespaceNotFound
+	if errors.As(err, &noNamespace) {
+		return audit.Unavailable(err, retryLater, "Temporal does not have the namespace that temporal.namespace says: make it, or set another one")
 	}
 	return audit.Unavailable(err, retryAfter, "background work cannot be reached now")
 }

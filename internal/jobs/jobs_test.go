@@ -122,6 +122,28 @@ func TestAnExportIsStartedAndStoppedByItsID(t *testing.T) {
 	}
 }
 
+func TestReadinessNeedsTheNamespaceAndNoWorkflow(t *testing.T) {
+	for name, step := range map[string]struct {
+		err  error
+		want string
+	}{
+		"a workflow that runs":     {nil, ""},
+		"none yet":                 {serviceerror.NewNotFound("workflow not found"), ""},
+		"no namespace":             {serviceerror.NewNamespaceNotFound("nowhere"), "temporal.namespace"},
+		"one that does not answer": {errDown, "background work cannot be reached now"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, m, _ := fixture(t)
+			m.On("CheckHealth", mock.Anything, mock.Anything).Return(nil, nil)
+			m.On("DescribeWorkflowExecution", mock.Anything, workflows.RetentionID, "").Return(nil, step.err)
+			err := c.Ready(ctx)
+			if step.want == "" && err != nil || step.want != "" && (audit.CodeOf(err) != audit.CodeUnavailable || !strings.Contains(err.Error(), step.want)) {
+				t.Errorf("got %v, want %q", err, step.want)
+			}
+		})
+	}
+}
+
 func TestTemporalBeingDownIsUnavailableAndSaysNoMore(t *testing.T) {
 	c, m, _ := fixture(t)
 	m.On("ExecuteWorkflow", mock.Anything, mock.Anything, mock.Anything, mock.Anything).Return(nil, errDown)
