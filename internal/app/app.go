@@ -94,7 +94,7 @@ func New(ctx context.Context, cfg *config.Config, opts Options) (*App, error) {
 
 // check refuses what cannot be put together.
 func check(cfg *config.Config, opts Options) error {
-	if err := cfg.Validate(); err != nil {
+	if err := cfg.Check(); err != nil {
 		return err
 	}
 	apart := opts.Role == RoleAPI || opts.Role == RoleWorker

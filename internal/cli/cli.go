@@ -179,7 +179,7 @@ func (e *env) connect(settings *config.Client) (*client.Client, error) {
 	if _, err := e.load(settings); err != nil {
 		return nil, err
 	}
-	if err := settings.Validate(); err != nil {
+	if err := settings.Check(); err != nil {
 		return nil, usageError{err}
 	}
 	if settings.Key == "" {
@@ -193,7 +193,7 @@ func (e *env) connect(settings *config.Client) (*client.Client, error) {
 func (e *env) logger(settings config.Log) *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(settings.Level)); err != nil {
-		level = slog.LevelInfo // Validate complains of it
+		level = slog.LevelInfo // Check complains of it
 	}
 	opts := &slog.HandlerOptions{Level: level}
 	if settings.Format == "text" || settings.Format == "auto" && isTerminal(e.Stderr) {

@@ -45,7 +45,7 @@ func (c *healthCommand) Run(e *env) error {
 	if _, err := e.load(&c.Client); err != nil {
 		return err
 	}
-	if err := c.Validate(); err != nil {
+	if err := c.Check(); err != nil {
 		return usageError{err}
 	}
 	path := "/healthz"

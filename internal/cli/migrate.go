@@ -91,7 +91,7 @@ func placeOf(flag, text string, cfg *config.Config) error {
 		return fmt.Errorf("%s: %q is not a place: it must be sqlite:DIR, elastic, or elastic:URL", flag, text)
 	}
 	cfg.Index = engine
-	if err := cfg.Validate(); err != nil {
+	if err := cfg.Check(); err != nil {
 		return fmt.Errorf("%s: %w", flag, err)
 	}
 	return nil

@@ -142,3 +142,15 @@ func TestMigrateSaysWhatIsInTheWay(t *testing.T) {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
+
+func TestSettingsAreCheckedOnceAllSourcesAreRead(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("AUDITTRAIL_ELASTIC_URLS", "http://127.0.0.1:1")
+	t.Setenv("AUDITTRAIL_ELASTIC_PASSWORD", "secret")
+	for _, args := range [][]string{{"orgs", "list"}, {"setup", "--dry-run"}} {
+		code, stdout, stderr := command(t, "", append(args, "--index", "elastic", "--elastic-username", "audittrail")...)
+		if code != 1 || !strings.Contains(stderr, "127.0.0.1:1") {
+			t.Errorf("%v: exit %d, want 1, as nothing answers at the address that the environment names\n%s\n%s", args, code, stdout, stderr)
+		}
+	}
+}

@@ -123,7 +123,7 @@ func (e *env) withStore(cfg *config.Config, do func(store.Store) error) (err err
 	if _, err := e.load(cfg); err != nil {
 		return err
 	}
-	if err := cfg.Validate(); err != nil {
+	if err := cfg.Check(); err != nil {
 		return usageError{err}
 	}
 	records, err := app.OpenStore(e.ctx, cfg, app.Options{Logger: e.logger(cfg.Log)})

@@ -43,7 +43,7 @@ func (e *env) serve(cfg *config.Config, role app.Role) error {
 	if _, err := e.load(cfg); err != nil {
 		return err
 	}
-	if err := cfg.Validate(); err != nil {
+	if err := cfg.Check(); err != nil {
 		return usageError{err}
 	}
 	if role == app.RoleBoth && e.StartTemporal == nil && cfg.Temporal.Address == "" {
@@ -89,7 +89,7 @@ func (c *verifyCommand) Run(e *env) error {
 	if _, err := e.load(&c.Config); err != nil {
 		return err
 	}
-	if err := c.Validate(); err != nil {
+	if err := c.Check(); err != nil {
 		return usageError{err}
 	}
 	report, err := app.Verify(e.ctx, &c.Config, app.Options{Logger: e.logger(c.Log)})
@@ -132,7 +132,7 @@ func (c *configCommand) Run(e *env) error {
 			row(w, v.Key, v.Value, v.Source)
 		}
 	})
-	if err := errors.Join(c.Config.Validate(), c.Client.Validate()); err != nil {
+	if err := errors.Join(c.Config.Check(), c.Client.Check()); err != nil {
 		return usageError{err}
 	}
 	return printErr

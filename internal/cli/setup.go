@@ -34,7 +34,7 @@ func (c *setupCommand) Run(e *env) error {
 	if _, err := e.load(&c.Config); err != nil {
 		return err
 	}
-	if err := c.Validate(); err != nil {
+	if err := c.Check(); err != nil {
 		return usageError{err}
 	}
 	if c.DryRun && c.Index != config.IndexElastic {

@@ -55,7 +55,7 @@ func TestTheStrongestSourceWinsAndIsNamed(t *testing.T) {
 	if c.Email.Port != 2525 || c.Email.Host != "mail.env" || c.DataDir != "/from/file" || c.Listen != ":1" {
 		t.Errorf("the settings themselves are %+v", c)
 	}
-	if err := c.Validate(); err != nil {
+	if err := c.Check(); err != nil {
 		t.Errorf("valid settings are refused: %v", err)
 	}
 }
@@ -146,7 +146,7 @@ func TestSettingsThatCannotWorkAreRefusedWithWhatIsAllowed(t *testing.T) {
 	c := config.Default()
 	c.DataDir, c.Listen, c.PublicURL, c.Index, c.Log.Level, c.Log.Format = "", "8080", "ftp://x/y", "paper", "loud", "xml"
 	c.Temporal.Port, c.Temporal.Namespace, c.Limits.RequestsPerSecond, c.Limits.Burst = 70000, "", 0, -1
-	err := c.Validate()
+	err := c.Check()
 	for _, want := range []string{"data_dir:", "listen:", "public_url:", `index: "paper" is not an engine: it must be sqlite or elastic`, "log.level:", "log.format:",
 		"temporal.port:", "temporal.namespace:", "limits.requests_per_second:", "limits:"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -154,7 +154,7 @@ func TestSettingsThatCannotWorkAreRefusedWithWhatIsAllowed(t *testing.T) {
 		}
 	}
 	for url, ok := range map[string]bool{"http://127.0.0.1:8080": true, "https://a.example/": true, "a.example": false, "http://u:p@a": false, "http://a/b": false} {
-		if err := (&config.Client{Server: url}).Validate(); (err == nil) != ok {
+		if err := (&config.Client{Server: url}).Check(); (err == nil) != ok {
 			t.Errorf("server %s: %v", url, err)
 		}
 	}
@@ -211,7 +211,7 @@ func TestSettingsOfElasticsearchThatCannotWorkAreNamed(t *testing.T) {
 		c := config.Default()
 		c.Index, c.Elastic = config.IndexElastic, good
 		change(&c.Elastic)
-		err := c.Validate()
+		err := c.Check()
 		if want == "" && err != nil || want != "" && (err == nil || !strings.HasPrefix(err.Error(), want)) || err != nil && strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("want the error %q, got %v", want, err)
 		}

@@ -10,8 +10,9 @@ import (
 	"strings"
 )
 
-// Validate says what is wrong with the settings themselves, all at once. Those of mail and SMS are checked by the channels.
-func (c *Config) Validate() error {
+// Check says what is wrong with the settings themselves, all at once. Those of mail and SMS are checked by the channels. It is not named Validate: the
+// parser of the command line calls methods of that name, before the file and the environment are read.
+func (c *Config) Check() error {
 	var errs []error
 	add := func(key, format string, args ...any) {
 		errs = append(errs, fmt.Errorf("%s: %s", key, fmt.Sprintf(format, args...)))
@@ -96,8 +97,8 @@ func (e *Elastic) validate(add func(key, format string, args ...any)) {
 	}
 }
 
-// Validate says what is wrong with the settings.
-func (c *Client) Validate() error {
+// Check says what is wrong with the settings.
+func (c *Client) Check() error {
 	if !isBaseURL(c.Server) {
 		return fmt.Errorf("server: %q is not the address of a server: it must be like http://127.0.0.1:8080", c.Server)
 	}
