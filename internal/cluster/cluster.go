@@ -158,9 +158,11 @@ func (c *Client) identify(ctx context.Context) error {
 	decodeErr := json.Unmarshal(body, &info)
 	// Elasticsearch names itself in a header, in answers of every status but some of its errors.
 	known := response.Header.Get("X-Elastic-Product") == "Elasticsearch"
+	failure := readFailure(response.StatusCode, body)
+	known = known || failure.Type == "security_exception"
 	switch {
 	case response.StatusCode >= http.StatusMultipleChoices && (known || response.StatusCode == http.StatusUnauthorized || response.StatusCode >= http.StatusInternalServerError):
-		return failed(readFailure(response.StatusCode, body))
+		return failed(failure)
 	case response.StatusCode >= http.StatusMultipleChoices, decodeErr != nil, !known && info.Tagline != "You Know, for Search":
 		return wrongCluster("what answers at the address is not Elasticsearch (status %d)", response.StatusCode)
 	case info.Version.BuildFlavor != "serverless" && major(info.Version.Number) != 8:

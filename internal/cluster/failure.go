@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -137,6 +138,7 @@ func reason(err error) string {
 		authority x509.UnknownAuthorityError
 		host      x509.HostnameError
 		dns       *net.DNSError
+		record    tls.RecordHeaderError
 	)
 	switch {
 	case errors.As(err, &expired) && expired.Reason == x509.Expired:
@@ -149,7 +151,7 @@ func reason(err error) string {
 		return "Elasticsearch's certificate does not have the fingerprint of elastic.fingerprint"
 	case errors.As(err, &dns):
 		return "the host name of Elasticsearch is not known"
-	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return "Elasticsearch does not speak TLS at this address: elastic.urls says https"
 	}
 	return "Elasticsearch does not answer"

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
@@ -99,17 +100,37 @@ func security(opts Options) (*tls.Config, error) {
 	return nil, nil
 }
 
-var errFingerprint = errors.New("no certificate of the chain has the fingerprint")
+var errFingerprint = errors.New("no certificate of the chain that counts has the fingerprint")
 
+// pinned takes the certificate of the fingerprint, and what it has signed. That it stands in the chain is not enough: anybody can send it along.
 func pinned(want []byte) func(tls.ConnectionState) error {
 	return func(state tls.ConnectionState) error {
-		for _, certificate := range state.PeerCertificates {
-			if sum := sha256.Sum256(certificate.Raw); bytes.Equal(sum[:], want) {
-				return nil
+		for i, certificate := range state.PeerCertificates {
+			if sum := sha256.Sum256(certificate.Raw); !bytes.Equal(sum[:], want) {
+				continue
 			}
+			if i == 0 {
+				return nil // the server's own, whose key it has shown to have
+			}
+			return signed(state.PeerCertificates, certificate)
 		}
 		return errFingerprint
 	}
+}
+
+// signed makes sure that the first certificate of a chain was signed by another one of it, through the others or not.
+func signed(chain []*x509.Certificate, by *x509.Certificate) error {
+	opts := x509.VerifyOptions{Roots: x509.NewCertPool(), Intermediates: x509.NewCertPool(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}
+	opts.Roots.AddCert(by)
+	for _, certificate := range chain[1:] {
+		opts.Intermediates.AddCert(certificate)
+	}
+	_, err := chain[0].Verify(opts)
+	var stranger x509.UnknownAuthorityError
+	if errors.As(err, &stranger) {
+		return errFingerprint
+	}
+	return err
 }
 
 // cloudAddress reads the address out of a cloud id: a name, a colon, and base64 of domain, "$" and the id of the cluster.
@@ -125,20 +146,23 @@ func cloudAddress(id string) (string, error) {
 
 // client makes a client of the target; a repeating one sends a request again that failed on one node.
 func (t *target) client(opts Options, repeating bool) (*elastictransport.Client, error) {
-	cfg := elastictransport.Config{
-		UserAgent: "audittrail", URLs: t.urls, Transport: t.transport,
-		Username: opts.Username, Password: opts.Password, APIKey: opts.APIKey,
-		MaxRetries: attempts, RetryBackoff: func(attempt int) time.Duration { return firstPause << (attempt - 1) },
-		RetryOnError: func(req *http.Request, err error) bool {
+	settings := []elastictransport.Option{
+		elastictransport.WithUserAgent("audittrail"), elastictransport.WithURLs(t.urls...), elastictransport.WithTransport(t.transport),
+		elastictransport.WithBasicAuth(opts.Username, opts.Password), elastictransport.WithAPIKey(opts.APIKey),
+		elastictransport.WithMaxRetries(attempts),
+		elastictransport.WithRetryBackoff(func(attempt int) time.Duration { return firstPause << (attempt - 1) }),
+		elastictransport.WithRetryOnError(func(req *http.Request, err error) bool {
 			return req.Context().Err() == nil && !errors.Is(err, context.DeadlineExceeded) && (repeating || unsent(err))
-		},
-		CompressRequestBody: !opts.Uncompressed, CompressRequestBodyLevel: 1, PoolCompressor: true,
+		}),
+	}
+	if !opts.Uncompressed {
+		settings = append(settings, elastictransport.WithCompression(gzip.BestSpeed))
 	}
 	if !repeating {
 		// A write that a node or a proxy answered with trouble may have been done: its caller decides.
-		cfg.RetryOnStatus = []int{neverStatus}
+		settings = append(settings, elastictransport.WithRetryOnStatus(neverStatus))
 	}
-	client, err := elastictransport.New(cfg)
+	client, err := elastictransport.NewClient(settings...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to Elasticsearch: %w", err)
 	}

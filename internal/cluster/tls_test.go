@@ -10,7 +10,9 @@ import (
 	"github.com/audittrail/audittrail/internal/estest"
 )
 
-func contains(err error, words string) bool { return err != nil && strings.Contains(err.Error(), words) }
+func contains(err error, words string) bool {
+	return err != nil && strings.Contains(err.Error(), words)
+}
 
 func TestOpenSaysWhatIsWrongWithTheCertificate(t *testing.T) {
 	behind := pretend(t, 200, "Elasticsearch", greeting("8.19.13", "default", search))
