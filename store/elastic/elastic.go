@@ -65,7 +65,8 @@ func Open(ctx context.Context, client *cluster.Client, opts Options) (*Store, er
 // Name returns "elastic".
 func (s *Store) Name() string { return "elastic" }
 
-// Ready makes sure that the index is the one that setup made, that it takes writes, and that its shard answers.
+// Ready makes sure that the index is the one that setup made, that it takes writes, and that its shard answers. What a newer version has set up since is
+// good too: while processes are replaced one by one, the old ones go on.
 func (s *Store) Ready(ctx context.Context) error {
 	if s.closed.Load() {
 		return errClosed
@@ -76,7 +77,7 @@ func (s *Store) Ready(ctx context.Context) error {
 	if err == nil {
 		err = found.usable(s.alias)
 	}
-	if err == nil {
+	if err == nil || audit.CodeOf(err) == audit.CodeInvalid {
 		err = found.writable()
 	}
 	if err == nil {

@@ -76,6 +76,19 @@ func TestAFullDiskRefusesWritesAndAnswersReads(t *testing.T) {
 	}
 }
 
+func TestAProcessGoesOnWhenANewerVersionHasSetUp(t *testing.T) {
+	p := newPlace(t)
+	s := p.store()
+	p.call(esapi.IndicesPutMappingRequest{Index: []string{p.index()}, Body: strings.NewReader(`{"_meta":{"managed_by":"audittrail","version":99}}`)}, nil)
+	if err := s.Ready(t.Context()); err != nil {
+		t.Errorf("Ready: %v", err)
+	}
+	fill(t, s, "acme")
+	if _, err := elastic.Open(t.Context(), p.client, elastic.Options{Prefix: p.prefix}); audit.CodeOf(err) != audit.CodeInvalid {
+		t.Errorf("one that starts: %v", err)
+	}
+}
+
 // block sets or, with nil, takes away a block of the index.
 func (p *place) block(name string, value any) {
 	p.t.Helper()
