@@ -93,7 +93,7 @@ func loads(t *testing.T, settings map[string]string) {
 			t.Errorf("%s is no setting of the program", name)
 		}
 	}
-	if err := cfg.Validate(); err != nil {
+	if err := cfg.Check(); err != nil {
 		t.Errorf("the settings are refused: %v", err)
 	}
 }
