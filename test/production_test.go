@@ -178,10 +178,10 @@ func (d *deployment) noNamespace(t *testing.T) {
 		}
 		defer answer.Body.Close()
 		body, err := io.ReadAll(answer.Body)
-		if err != nil || answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(body), "temporal.namespace") {
-			return fmt.Errorf("/readyz answers %d %s, %v", answer.StatusCode, body, err)
+		if err == nil && (answer.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(body), "temporal.namespace")) {
+			err = fmt.Errorf("/readyz answers %d %s", answer.StatusCode, body)
 		}
-		return nil
+		return err
 	})
 	tn := d.newTenant(t, "no-namespace")
 	newClient(t, "http://"+address, tn.adminKey).mustIngest(t, happened("login.failed")) // taken in all the same
