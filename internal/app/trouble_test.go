@@ -251,3 +251,45 @@ func (r *running) during(id string, takesIn bool, says, answers []string) {
 		}
 	}
 }
+
+func TestAClusterWithElasticsearchSecuritySaysWhoMayNot(t *testing.T) {
+	node := estest.Start(t, estest.Options{HeapMB: 512, Password: "first"})
+	user := func(method, path, body string) {
+		t.Helper()
+		if status := estest.Ask(t, node.URL, method, "/_security/user/audit"+path, body, nil); status != http.StatusOK {
+			t.Fatalf("the user cannot be changed: %d", status)
+		}
+	}
+	user(http.MethodPut, "", `{"password":"hunter2","roles":["superuser"]}`)
+	proxy := estest.NewProxy(t, node.URL)
+	cfg := settings(t)
+	cfg.Index, cfg.Elastic.URLs, cfg.Elastic.Replicas, cfg.Elastic.Lifecycle = config.IndexElastic, []string{proxy.URL}, 0, "temporal"
+	cfg.Elastic.Username, cfg.Elastic.Password, cfg.Files.URL = "audit", "wrong", "file://"+t.TempDir()
+	opts := options()
+	opts.Role = app.RoleAPI
+	const words = "does not accept our credentials"
+	if _, err := app.New(t.Context(), cfg, opts); err == nil || !strings.Contains(err.Error(), words) || !strings.Contains(err.Error(), "elastic.password") {
+		t.Fatalf("with a wrong password: %v", err)
+	}
+	cfg.Elastic.Password = "hunter2"
+	setUp(t, cfg)
+	r := run(t, cfg, proxy)
+	if status, detail, _ := r.send("before"); status != http.StatusCreated {
+		t.Fatalf("an event is answered %d %s", status, detail)
+	}
+	user(http.MethodPut, "/_disable", "")
+	r.until(20*time.Second, func() error {
+		if state, detail := r.part("index"); state != "down" || !strings.Contains(detail, words) {
+			return fmt.Errorf("/readyz says that the index is %s: %s", state, detail)
+		}
+		return nil
+	})
+	r.during("during", false, []string{words}, nil)
+	user(http.MethodPut, "/_enable", "")
+	r.until(20*time.Second, func() error {
+		if status, detail, _ := r.send("after"); status >= 300 {
+			return fmt.Errorf("with the user back, an event is answered %d %s", status, detail)
+		}
+		return nil
+	})
+}
