@@ -29,6 +29,10 @@ func (x *Index) Search(ctx context.Context, organization string, search audit.Se
 		}
 		s = s.with(upTo(fieldIngested, search.ReceivedUntil.UnixMilli()))
 	}
+	if search.After != nil && search.CountLimit == 0 {
+		// Segments are sorted by time, so that this is where to begin; search_after alone is found by walking there. It must not narrow a total.
+		s = s.with(upTo(fieldTime, firstMilli(search.After.Time)))
+	}
 	found, err := x.ask(ctx, s, pageRequest(&search))
 	if err != nil {
 		return audit.Page{}, err
