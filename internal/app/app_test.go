@@ -145,11 +145,15 @@ func TestWhatCannotBeOpenedIsSaidWithWhatToDo(t *testing.T) {
 			[]string{"temporal.address", "--temporal-address"}},
 		"a worker without a place for files": {func(c *config.Config) { onElastic(c); c.Files.URL = "" }, app.Options{Role: app.RoleWorker},
 			[]string{"files.url", "file:///", "s3://"}},
-		"a cluster that does not answer": {onElastic, app.Options{Role: app.RoleAPI}, []string{"Elasticsearch does not answer"}},
-		"a place for files that is none": {func(c *config.Config) { c.Files.URL = "ftp://x/y" }, options(), []string{"files.url: has the scheme"}},
-		"no Temporal":                    {func(c *config.Config) { c.Temporal.Address = "" }, options(), []string{"--temporal-address"}},
-		"mail without a sender":          {func(c *config.Config) { c.Email.Host = "mail.example.com" }, options(), []string{"email.from"}},
-		"a GeoIP file that is none":      {func(c *config.Config) { c.GeoIP.Database = file }, options(), []string{"geoip.database", file}},
+		"a cluster that does not answer":               {onElastic, app.Options{Role: app.RoleAPI}, []string{"Elasticsearch does not answer"}},
+		"a place for files that is none":               {func(c *config.Config) { c.Files.URL = "ftp://x/y" }, options(), []string{"files.url: has the scheme"}},
+		"no Temporal":                                  {func(c *config.Config) { c.Temporal.Address = "" }, options(), []string{"--temporal-address"}},
+		"certificates for Temporal that are not there": {func(c *config.Config) { c.Temporal.CAFile = file + ".pem" }, options(), []string{"temporal.ca_file", file}},
+		"certificates for Temporal that are none":      {func(c *config.Config) { c.Temporal.CAFile = file }, options(), []string{"temporal.ca_file", "no certificate"}},
+		"an own certificate that is none": {func(c *config.Config) { c.Temporal.CertFile, c.Temporal.KeyFile = file, file }, options(),
+			[]string{"temporal.cert_file and temporal.key_file"}},
+		"mail without a sender":     {func(c *config.Config) { c.Email.Host = "mail.example.com" }, options(), []string{"email.from"}},
+		"a GeoIP file that is none": {func(c *config.Config) { c.GeoIP.Database = file }, options(), []string{"geoip.database", file}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := settings(t)

@@ -114,7 +114,11 @@ func (a *App) connect(ctx context.Context, p *parts, opts Options) error {
 		a.onClose("embedded Temporal", func(context.Context) error { return server.Stop() })
 		address = server.Address()
 	}
-	client, err := jobs.New(jobs.Options{Address: address, Namespace: a.config.Temporal.Namespace,
+	security, err := temporalTLS(a.config.Temporal)
+	if err != nil {
+		return err
+	}
+	client, err := jobs.New(jobs.Options{Address: address, Namespace: a.config.Temporal.Namespace, TLS: security, APIKey: a.config.Temporal.APIKey.Reveal(),
 		Records: p.store, Tail: p.index, Clock: opts.Clock, Logger: opts.Logger.With("component", "jobs")})
 	if err != nil {
 		return err

@@ -57,6 +57,18 @@ type Temporal struct {
 	Address   string `name:"address" placeholder:"HOST:PORT" help:"Temporal frontend. Without it, standalone and demo start an embedded server."`
 	Namespace string `name:"namespace" default:"default" help:"Temporal namespace."`
 	Port      int    `name:"port" default:"0" help:"Loopback port of the embedded server; 0 takes a free one."`
+
+	TLS        bool   `name:"tls" help:"Connect by TLS. Also on where one of the settings below is given."`
+	CAFile     string `name:"ca-file" placeholder:"FILE" help:"PEM file of certificates to trust in place of the system's."`
+	CertFile   string `name:"cert-file" placeholder:"FILE" help:"PEM file of our own certificate, for servers that want one; read anew for each connection."`
+	KeyFile    string `name:"key-file" placeholder:"FILE" help:"PEM file of the key of our own certificate."`
+	ServerName string `name:"server-name" help:"Name in the server's certificate, where it is not the host of the address."`
+	APIKey     Secret `name:"api-key" help:"API key at the server (Temporal Cloud). Better: AUDITTRAIL_TEMPORAL_API_KEY_FILE."`
+}
+
+// Secured says whether the connection is by TLS.
+func (t Temporal) Secured() bool {
+	return t.TLS || t.CAFile != "" || t.CertFile != "" || t.KeyFile != "" || t.ServerName != "" || t.APIKey != ""
 }
 
 // Email says by which mail server reminders leave; mail is off without a host.

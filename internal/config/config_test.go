@@ -222,6 +222,23 @@ func TestSettingsOfElasticsearchThatCannotWorkAreNamed(t *testing.T) {
 	}
 }
 
+func TestSettingsOfTemporalThatCannotWorkAreNamed(t *testing.T) {
+	for want, change := range map[string]func(*config.Temporal){
+		"":                             func(t *config.Temporal) { t.TLS = true },
+		"temporal.port: must be":       func(t *config.Temporal) { t.Port = 70_000 },
+		"temporal.namespace: must":     func(t *config.Temporal) { t.Namespace = "" },
+		"temporal.cert_file: and":      func(t *config.Temporal) { t.KeyFile = "key.pem" },
+		"temporal.address: must name ": func(t *config.Temporal) { t.Address, t.CAFile = "", "ca.pem" },
+	} {
+		c := config.Default()
+		c.Temporal.Address = "temporal:7233"
+		change(&c.Temporal)
+		if err := c.Check(); want == "" && err != nil || want != "" && (err == nil || !strings.HasPrefix(err.Error(), want)) {
+			t.Errorf("want the error %q, got %v", want, err)
+		}
+	}
+}
+
 func TestTheDocumentationListsEverySettingWithItsDefault(t *testing.T) {
 	page, err := os.ReadFile("../../docs/configuration.md")
 	if err != nil {

@@ -33,12 +33,7 @@ func (c *Config) Check() error {
 	default:
 		add("index", "%q is not an engine: it must be sqlite or elastic", c.Index)
 	}
-	if c.Temporal.Port < 0 || c.Temporal.Port > 65535 {
-		add("temporal.port", "must be from 0 to 65535")
-	}
-	if c.Temporal.Namespace == "" {
-		add("temporal.namespace", "must name a namespace")
-	}
+	c.Temporal.validate(add)
 	if c.Limits.RequestsPerSecond == 0 {
 		add("limits.requests_per_second", "must be above 0, or negative for no limit")
 	}
@@ -94,6 +89,21 @@ func (e *Elastic) validate(add func(key, format string, args ...any)) {
 	}
 	if e.Lifecycle != "ilm" && e.Lifecycle != "temporal" {
 		add("elastic.lifecycle", "%q is not a lifecycle: it must be ilm or temporal", e.Lifecycle)
+	}
+}
+
+func (t *Temporal) validate(add func(key, format string, args ...any)) {
+	if t.Port < 0 || t.Port > 65535 {
+		add("temporal.port", "must be from 0 to 65535")
+	}
+	if t.Namespace == "" {
+		add("temporal.namespace", "must name a namespace")
+	}
+	if (t.CertFile == "") != (t.KeyFile == "") {
+		add("temporal.cert_file", "and temporal.key_file are given together, or neither")
+	}
+	if t.Address == "" && t.Secured() {
+		add("temporal.address", "must name the server that temporal.tls, ca_file, cert_file, server_name or api_key are for: the embedded one needs none of them")
 	}
 }
 

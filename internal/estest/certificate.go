@@ -49,12 +49,12 @@ func NewAuthority(t testing.TB) *Authority {
 	return a
 }
 
-// Server makes a server's certificate for a host (an IP address or a name), valid between the two times. The authority's own is sent with it.
+// Server makes a certificate for a host (an IP address or a name), valid between the two times. The authority's own is sent with it.
 func (a *Authority) Server(host string, notBefore, notAfter time.Time) tls.Certificate {
 	a.t.Helper()
 	template := &x509.Certificate{
 		Subject: pkix.Name{CommonName: host}, NotBefore: notBefore, NotAfter: notAfter,
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	if ip := net.ParseIP(host); ip != nil {
 		template.IPAddresses = []net.IP{ip}
@@ -63,6 +63,25 @@ func (a *Authority) Server(host string, notBefore, notAfter time.Time) tls.Certi
 	}
 	signed, key := a.sign(template, a.certificate, a.key)
 	return tls.Certificate{Certificate: [][]byte{signed.Raw, a.certificate.Raw}, PrivateKey: key}
+}
+
+// Pair makes a certificate that serves on either side of a connection, and writes it and its key to PEM files.
+func (a *Authority) Pair(host string, notBefore, notAfter time.Time) (certFile, keyFile string) {
+	a.t.Helper()
+	certificate := a.Server(host, notBefore, notAfter)
+	key, err := x509.MarshalPKCS8PrivateKey(certificate.PrivateKey)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	dir := a.t.TempDir()
+	write := func(name, kind string, raw []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: raw}), 0o600); err != nil {
+			a.t.Fatal(err)
+		}
+		return path
+	}
+	return write("cert.pem", "CERTIFICATE", certificate.Certificate[0]), write("key.pem", "PRIVATE KEY", key)
 }
 
 // Raw is the authority's own certificate.

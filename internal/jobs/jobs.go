@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -48,10 +49,11 @@ type Tail interface {
 
 // Options say where Temporal is and what should run there.
 type Options struct {
-	// Address is host:port; Namespace is "default" where empty. TLS nil means plain text.
+	// Address is host:port; Namespace is "default" where empty. TLS nil means plain text. APIKey signs in where it is not empty; it needs TLS.
 	Address   string
 	Namespace string
 	TLS       *tls.Config
+	APIKey    string
 	Records   Records
 	Tail      Tail
 	Clock     func() time.Time
@@ -71,12 +73,16 @@ type Client struct {
 
 // New makes a client. It does not connect yet: the program starts and takes events also when Temporal is down.
 func New(opts Options) (*Client, error) {
-	temporal, err := client.NewLazyClient(client.Options{
+	options := client.Options{
 		HostPort:          opts.Address,
 		Namespace:         opts.Namespace,
 		Logger:            tlog.NewStructuredLogger(opts.Logger),
 		ConnectionOptions: client.ConnectionOptions{TLS: opts.TLS, TLSDisabled: opts.TLS == nil},
-	})
+	}
+	if opts.APIKey != "" {
+		options.Credentials = client.NewAPIKeyStaticCredentials(opts.APIKey)
+	}
+	temporal, err := client.NewLazyClient(options)
 	if err != nil {
 		return nil, fmt.Errorf("make the Temporal client: %w", err)
 	}
@@ -236,6 +242,10 @@ func unavailable(err error) error {
 	var noNamespace *serviceerror.NamespaceNotFound
 	if errors.As(err, &noNamespace) {
 		return audit.Unavailable(err, retryLater, "Temporal does not have the namespace that temporal.namespace says: make it, or set another one")
+	}
+	// gRPC keeps what went wrong with a connection as text only.
+	if strings.Contains(err.Error(), "authentication handshake failed") {
+		return audit.Unavailable(err, retryLater, "Temporal and this program do not agree on TLS: look at temporal.tls, ca_file, cert_file and server_name")
 	}
 	return audit.Unavailable(err, retryAfter, "background work cannot be reached now")
 }
