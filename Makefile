@@ -17,8 +17,8 @@ build: ## build bin/audittrail (production) and bin/audittrail-standalone (with 
 demo: ## run the whole product here, with sample data, and stay up
 	go run ./standalone demo
 
-test: ## every test
-	go test ./... ./standalone/...
+test: ## every test; with an Elasticsearch they take longer than the ten minutes that go test gives a package
+	go test -timeout 40m ./... ./standalone/...
 
 RACE_PACKAGES ?= ./...
 RACE_SKIP ?=
