@@ -66,14 +66,16 @@ func (s *Server) guard(e *endpoint, r *request) (err error) {
 			err = audit.WithCause(audit.CodeInternal, fmt.Errorf("panic: %v\n%s", p, debug.Stack()), "the request could not be answered; the log has the details under the request id")
 		}
 	}()
-	if !e.Open {
+	if by, called := r.c.Context().UserValue(callerKey{}).(audit.Principal); called {
+		r.by = by
+	} else if !e.Open {
 		if r.by, err = s.auth.authenticate(r.ctx, r.c.Request().Header.Peek(fiber.HeaderAuthorization)); err != nil {
 			return err
 		}
-		if e.Scope != "" {
-			if err := r.by.Allow(e.Scope); err != nil {
-				return err
-			}
+	}
+	if !e.Open && e.Scope != "" {
+		if err := r.by.Allow(e.Scope); err != nil {
+			return err
 		}
 	}
 	if err := r.parseQuery(e.query); err != nil {
@@ -86,6 +88,10 @@ func (s *Server) guard(e *endpoint, r *request) (err error) {
 func (s *Server) refuse(c *fiber.Ctx, err error) error {
 	began := time.Now()
 	r := &request{c: c, id: requestID(c)}
+	if s.forPages(c, err) {
+		s.servePage(c, r, began)
+		return nil
+	}
 	s.setHeaders(c, r.id)
 	if s.cfg.HealthOnly {
 		err = audit.Errorf(audit.CodeNotFound, "this process does background work and answers only /healthz, /readyz and /metrics; the API is another one's")

@@ -36,6 +36,7 @@ type Server struct {
 	auth    *authenticator
 	ready   readiness
 	docs    documents
+	pages   Pages // nil: there are none
 	linkKey linkKey
 
 	// base ends when Shutdown has waited long enough; the context of every request is made of it.

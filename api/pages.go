@@ -1,0 +1,34 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+)
+
+// Pages answers what is not a route of the API: the console.
+type Pages interface {
+	// ServePage answers the request and returns the pattern of the page, for metrics and the access log: "/exports/:id". It writes every header
+	// itself but X-Request-ID, which is set already.
+	ServePage(ctx *fasthttp.RequestCtx) (route string)
+}
+
+// Mount makes the pages answer every path that the API does not have. It is called before Serve.
+func (s *Server) Mount(pages Pages) { s.pages = pages }
+
+// forPages says whether a request that the API refused is one for the pages.
+func (s *Server) forPages(c *fiber.Ctx, err error) bool {
+	refused, ok := err.(*fiber.Error) //nolint:errorlint // Fiber hands its own error over as it is
+	return ok && s.pages != nil && refused.Code == http.StatusNotFound && !strings.HasPrefix(c.Path(), "/v1/")
+}
+
+// servePage answers with a page.
+func (s *Server) servePage(c *fiber.Ctx, r *request, began time.Time) {
+	c.Response().Reset()
+	c.Response().Header.Set(fiber.HeaderXRequestID, r.id)
+	route := s.pages.ServePage(c.Context())
+	s.observe(c, route, r, time.Since(began))
+}

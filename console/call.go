@@ -1,0 +1,73 @@
+package console
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+)
+
+// get asks the API and reads its answer into out. An error of the API is a *problem.
+func (r *request) get(path string, query url.Values, out any) error {
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	return r.call(http.MethodGet, path, nil, out)
+}
+
+// send asks the API for a change. in may be nil, out too.
+func (r *request) send(method, path string, in, out any) error {
+	var body []byte
+	if in != nil {
+		var err error
+		if body, err = json.Marshal(in); err != nil {
+			return fmt.Errorf("write the body of %s %s: %w", method, path, err)
+		}
+	}
+	return r.call(method, path, body, out)
+}
+
+func (r *request) call(method, path string, body []byte, out any) error {
+	req, err := http.NewRequestWithContext(r.ctx, method, path, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("make the request %s %s: %w", method, path, err)
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	req.Header.Set("User-Agent", r.c.Get("User-Agent"))
+	req.Header.Set("X-Request-ID", r.requestID())
+	req.RemoteAddr = r.c.Context().RemoteAddr().String()
+	answer, err := r.con.cfg.API.Call(r.by, req)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return fmt.Errorf("read the answer to %s %s: %w", method, path, err)
+	}
+	if answer.StatusCode >= http.StatusBadRequest {
+		return problemOf(answer, text)
+	}
+	if out == nil || len(text) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(text, out); err != nil {
+		return fmt.Errorf("read the answer to %s %s: %w", method, path, err)
+	}
+	return nil
+}
+
+func problemOf(answer *http.Response, text []byte) error {
+	p := &problem{}
+	if err := json.Unmarshal(text, p); err != nil {
+		return fmt.Errorf("the API answered %d without a problem: %w", answer.StatusCode, err)
+	}
+	p.Status = answer.StatusCode
+	p.RetryAfter, _ = strconv.Atoi(answer.Header.Get("Retry-After")) // absent: no advice
+	return p
+}
