@@ -28,7 +28,8 @@ type asset struct {
 	version string
 }
 
-const brotliBest = 11
+// brotliLevel is where smaller files begin to cost the start of the server more than they are worth.
+const brotliLevel = 9
 
 // mustAssets reads the embedded files; it panics where it cannot.
 func mustAssets() map[string]*asset {
@@ -47,7 +48,7 @@ func mustAssets() map[string]*asset {
 			a.contentType = "text/plain; charset=utf-8"
 		}
 		a.gzip = fasthttp.AppendGzipBytesLevel(nil, text, fasthttp.CompressBestCompression)
-		a.brotli = fasthttp.AppendBrotliBytesLevel(nil, text, brotliBest)
+		a.brotli = fasthttp.AppendBrotliBytesLevel(nil, text, brotliLevel)
 		assets[strings.TrimPrefix(name, "assets/")] = a
 		return nil
 	})

@@ -25,7 +25,10 @@ import (
 	storesqlite "github.com/audittrail/audittrail/store/sqlite"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain also sees goroutines that are left. Those of fasthttp's compressors live as long as the process.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp/stackless.funcWorker"))
+}
 
 // today is when all tests happen: a Friday.
 var today = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
