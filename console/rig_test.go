@@ -25,9 +25,12 @@ import (
 	storesqlite "github.com/audittrail/audittrail/store/sqlite"
 )
 
-// TestMain also sees goroutines that are left. Those of fasthttp's compressors live as long as the process.
+// TestMain also sees goroutines that are left. Those of fasthttp's clock and compressors live as long as the process, and those of its pools end some
+// seconds after their server.
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp/stackless.funcWorker"))
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp/stackless.funcWorker"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
 }
 
 // today is when all tests happen: a Friday.
