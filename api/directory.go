@@ -97,18 +97,18 @@ func viewCard(m audit.Member) cardView {
 
 // listMembers is GET /v1/members.
 func (s *Server) listMembers(r *request) error {
-	text, textErr := r.single("q")
+	text, textErr := r.memberText()
 	limit, limitErr := r.limit(100, audit.MaxPage)
 	status, statusErr := r.oneOf("status", "", string(audit.MemberActive), string(audit.MemberDeactivated), string(audit.MemberDeleted))
 	role, roleErr := r.oneOf("role", "", string(audit.RoleCreator), string(audit.RoleSystemAdmin), string(audit.RoleContactAdmin), string(audit.RoleMember))
 	after, afterErr := r.single("cursor")
-	if len(text) > audit.MaxTextBytes {
-		textErr = audit.InvalidField("q", "has %d bytes; at most %d are allowed", len(text), audit.MaxTextBytes)
-	}
 	if err := joinFields(textErr, limitErr, statusErr, roleErr, afterErr); err != nil {
 		return err
 	}
-	filter := audit.MemberFilter{Text: text, Status: audit.MemberStatus(status), Role: audit.Role(role), After: after, Limit: limit}
+	filter := audit.MemberFilter{Text: text, Status: audit.MemberStatus(status), After: after, Limit: limit}
+	if role != "" {
+		filter.Roles = []audit.Role{audit.Role(role)}
+	}
 	members, err := s.cfg.Directory.Members(r.ctx, r.by.Organization, filter)
 	if err != nil {
 		return err

@@ -52,13 +52,20 @@ type right struct {
 	ownOnly bool
 	// scopes are those that a key of the role can make use of.
 	scopes []Scope
+	// contacts says that its members may manage contacts, and so be the operators of events.
+	contacts bool
 }
 
 var rights = map[Role]right{
-	RoleCreator:      {logs: Logs(), scopes: Scopes()},
-	RoleSystemAdmin:  {logs: Logs(), scopes: Scopes()},
-	RoleContactAdmin: {logs: []Log{LogLogin, LogOperation}, scopes: []Scope{ScopeEventsRead, ScopeExports, ScopeReminders}},
+	RoleCreator:      {logs: Logs(), scopes: Scopes(), contacts: true},
+	RoleSystemAdmin:  {logs: Logs(), scopes: Scopes(), contacts: true},
+	RoleContactAdmin: {logs: []Log{LogLogin, LogOperation}, scopes: []Scope{ScopeEventsRead, ScopeExports, ScopeReminders}, contacts: true},
 	RoleMember:       {logs: []Log{LogLogin}, ownOnly: true, scopes: []Scope{ScopeEventsRead, ScopeExports}},
+}
+
+// ContactManagers returns the roles whose members may manage contacts, mightiest first: those that a choice of operators offers.
+func ContactManagers() []Role {
+	return slices.DeleteFunc(Roles(), func(role Role) bool { return !rights[role].contacts })
 }
 
 // Allow returns nil where both the principal's role and its scopes allow the scope, else CodeForbidden. ScopeAdmin among the

@@ -139,3 +139,10 @@ func TestNarrowRefusesWhatIsOutOfSight(t *testing.T) {
 		})
 	}
 }
+
+func TestEveryRoleButMemberManagesContacts(t *testing.T) {
+	want := []Role{RoleCreator, RoleSystemAdmin, RoleContactAdmin}
+	if got := ContactManagers(); !slices.Equal(got, want) {
+		t.Errorf("ContactManagers() = %v, want %v", got, want)
+	}
+}

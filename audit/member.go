@@ -66,7 +66,8 @@ type MemberFilter struct {
 	// Text is found in name, id or email, case-insensitively.
 	Text   string
 	Status MemberStatus
-	Role   Role
+	// Roles are alternatives.
+	Roles []Role
 	// After continues behind this member id; Limit is 1 to 1,000.
 	After string
 	Limit int

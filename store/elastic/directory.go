@@ -117,8 +117,12 @@ func (s *Store) Members(ctx context.Context, organization string, filter audit.M
 	if filter.Status != "" {
 		l.filters = append(l.filters, of("status", string(filter.Status)))
 	}
-	if filter.Role != "" {
-		l.filters = append(l.filters, of("role", string(filter.Role)))
+	if len(filter.Roles) > 0 {
+		roles := make([]string, len(filter.Roles))
+		for i, role := range filter.Roles {
+			roles[i] = string(role)
+		}
+		l.filters = append(l.filters, of("role", roles...))
 	}
 	text := fold(filter.Text)
 	if text != "" {

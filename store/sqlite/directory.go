@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"encoding/json"
+	"strings"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
@@ -85,8 +86,11 @@ func (s *Store) Members(ctx context.Context, organization string, filter audit.M
 	if filter.Status != "" {
 		query, args = query+" AND status = ?", append(args, string(filter.Status))
 	}
-	if filter.Role != "" {
-		query, args = query+" AND role = ?", append(args, string(filter.Role))
+	if len(filter.Roles) > 0 {
+		query += " AND role IN (?" + strings.Repeat(", ?", len(filter.Roles)-1) + ")"
+		for _, role := range filter.Roles {
+			args = append(args, string(role))
+		}
 	}
 	if filter.Text != "" {
 		text := fold(filter.Text)

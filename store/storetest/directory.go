@@ -86,12 +86,15 @@ func testMemberFilter(t *testing.T, e env) {
 	}{
 		{audit.MemberFilter{}, []string{"u1", "u2", "u3", "u4"}},
 		{audit.MemberFilter{Status: audit.MemberActive}, []string{"u1", "u2"}},
-		{audit.MemberFilter{Role: audit.RoleMember}, []string{"u2", "u3", "u4"}},
+		{audit.MemberFilter{Roles: []audit.Role{audit.RoleMember}}, []string{"u2", "u3", "u4"}},
 		{audit.MemberFilter{Text: "smith"}, []string{"u1", "u3", "u4"}},
-		{audit.MemberFilter{Text: "smith", Role: audit.RoleMember}, []string{"u3", "u4"}},
-		{audit.MemberFilter{Text: "smith", Role: audit.RoleMember, Status: audit.MemberDeleted}, []string{"u4"}},
-		{audit.MemberFilter{Text: "smith", Role: audit.RoleMember, After: "u3"}, []string{"u4"}},
-		{audit.MemberFilter{Role: audit.RoleSystemAdmin}, nil},
+		{audit.MemberFilter{Text: "smith", Roles: []audit.Role{audit.RoleMember}}, []string{"u3", "u4"}},
+		{audit.MemberFilter{Text: "smith", Roles: []audit.Role{audit.RoleMember}, Status: audit.MemberDeleted}, []string{"u4"}},
+		{audit.MemberFilter{Text: "smith", Roles: []audit.Role{audit.RoleMember}, After: "u3"}, []string{"u4"}},
+		{audit.MemberFilter{Roles: []audit.Role{audit.RoleSystemAdmin}}, nil},
+		{audit.MemberFilter{Roles: []audit.Role{audit.RoleCreator, audit.RoleSystemAdmin}}, []string{"u1"}},
+		{audit.MemberFilter{Roles: []audit.Role{audit.RoleCreator, audit.RoleMember}, Text: "smith", Status: audit.MemberActive}, []string{"u1"}},
+		{audit.MemberFilter{Roles: []audit.Role{audit.RoleMember, audit.RoleCreator}, After: "u1"}, []string{"u2", "u3", "u4"}},
 	} {
 		c.filter.Limit = 10
 		list, err := e.Members(ctx, e.org, c.filter)
