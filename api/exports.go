@@ -126,7 +126,7 @@ func (s *Server) createExport(r *request) error {
 	if dryRun == "true" {
 		return r.json(http.StatusOK, countView{Matched: e.Matched, Rows: e.Rows, Truncated: e.Truncated, Files: filesOf(e.Rows)})
 	}
-	return s.startExport(r, e)
+	return s.startExportOnce(r, e)
 }
 
 func filesOf(rows int64) int64 { return max(1, (rows+audit.ExportRows-1)/audit.ExportRows) }
@@ -158,10 +158,12 @@ func (s *Server) startExport(r *request, e audit.Export) error {
 	trail := entry{action: audit.ActionExportRequested, message: r.by.MemberName + " requested an export",
 		targets: []audit.Target{{Type: "export", ID: e.ID}}, metadata: map[string]string{"query": e.Query.Values().Encode(),
 			"format": string(e.Format), "mode": string(e.Mode), "again_of": e.AgainOf}}
-	err := s.recorded(r, r.by, trail, func() (err error) {
-		if e, err = s.cfg.Exports.PutExport(r.ctx, e); err != nil {
+	err := s.recorded(r, r.by, trail, func() error {
+		stored, err := s.cfg.Exports.PutExport(r.ctx, e)
+		if err != nil {
 			return err
 		}
+		e = stored
 		if err = s.cfg.Jobs.StartExport(r.ctx, e.Organization, e.ID); err != nil {
 			s.markFailed(r, e)
 			return audit.Unavailable(err, 10*time.Second, "the export could not be started; try again later")
@@ -252,7 +254,7 @@ func (s *Server) againExport(r *request) error {
 		return err
 	}
 	e.AgainOf = old.ID
-	return s.startExport(r, e)
+	return s.startExportOnce(r, e)
 }
 
 // deleteExport is DELETE /v1/exports/{id}: it cancels a running export and takes the files of a ready one back. The status changes
