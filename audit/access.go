@@ -34,15 +34,16 @@ func Scopes() []Scope {
 	return []Scope{ScopeEventsWrite, ScopeEventsRead, ScopeExports, ScopeReminders, ScopeMembers, ScopeAdmin}
 }
 
-// Principal is who makes a request: a member of one organization, by a key of theirs (later also by a session).
+// Principal is who makes a request: a member of one organization, by a key or a session of theirs.
 type Principal struct {
 	Organization string
 	Member       string
 	MemberName   string
 	Role         Role
-	// Key is the id of the key; Scopes is what it allows.
-	Key    string
-	Scopes []Scope
+	// Key is the id of the key, or Session that of the session; Scopes is what it allows. A session has ScopeAdmin: all that the role allows.
+	Key     string
+	Session string
+	Scopes  []Scope
 }
 
 // right is what a role may do: the one table of who sees what.

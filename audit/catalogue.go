@@ -36,6 +36,9 @@ const (
 	ActionReminderUnsubscribed = "audit_trail.reminder.unsubscribed"
 	ActionKeyCreated           = "audit_trail.key.created"
 	ActionKeyRevoked           = "audit_trail.key.revoked"
+	ActionSessionCreated       = "audit_trail.session.created"
+	ActionSessionEnded         = "audit_trail.session.ended"
+	ActionLoginLinkCreated     = "audit_trail.login_link.created"
 	ActionMemberViewed         = "audit_trail.member.viewed"
 	ActionMembersListed        = "audit_trail.members.listed"
 	ActionMemberUpdated        = "audit_trail.member.updated"
@@ -125,6 +128,9 @@ var auditTrailActions = []ActionInfo{
 	{Action: ActionReminderUnsubscribed, Title: "Unsubscribe from reminder", Description: "A recipient opted out of a channel of a reminder."},
 	{Action: ActionKeyCreated, Title: "Create API key", Description: "Someone created an API key of the audit trail."},
 	{Action: ActionKeyRevoked, Title: "Revoke API key", Description: "Someone revoked an API key of the audit trail."},
+	{Action: ActionSessionCreated, Title: "Sign in to the audit trail", Description: "Someone signed in to the console of the audit trail, or was refused."},
+	{Action: ActionSessionEnded, Title: "Sign out of the audit trail", Description: "Someone signed out of the console, or their sessions were ended."},
+	{Action: ActionLoginLinkCreated, Title: "Create sign-in link", Description: "A one-time link that signs in to the console was made."},
 	{Action: ActionMemberViewed, Title: "View member", Description: "Someone opened the card of a member."},
 	{Action: ActionMembersListed, Title: "List members", Description: "Someone listed or searched the directory."},
 	{Action: ActionMemberUpdated, Title: "Edit directory entry", Description: "Someone changed a member's entry in the audit trail's directory."},

@@ -6,10 +6,12 @@ import (
 	"github.com/audittrail/audittrail/audit"
 )
 
-// Kind says what a record is.
+// Kind says what a record that can be moved is.
 type Kind string
 
-// The kinds.
+// The kinds. Sessions and login links are none of them and stay where they are: a link lives for ten minutes and a session for hours, each was given out
+// by the server that it signs in to, and while both sides exist one that was moved could be revoked or used up on one of them and go on to work on the
+// other. After a move people sign in again.
 const (
 	KindOrganization Kind = "organization"
 	KindMember       Kind = "member"

@@ -1,10 +1,10 @@
-// Package store is the contract of the records that are not events: organizations, members, keys, reminders, deliveries,
-// messages, exports, checkpoints and secrets. It holds interfaces whose comments are the specification; the conformance suite
+// Package store is the contract of the records that are not events: organizations, members, keys, sessions, links that sign in, reminders,
+// deliveries, messages, exports, checkpoints and secrets. It holds interfaces whose comments are the specification; the conformance suite
 // in storetest proves an engine against them.
 //
 // What holds for every method of every engine:
 //
-//   - Every call but those on organizations and key hashes names one organization; records of another one are not found.
+//   - Every call but those on organizations and hashes of secrets names one organization; records of another one are not found.
 //   - A write that returned is durable and is seen by every later read.
 //   - Errors are audit.Error values: CodeNotFound, CodeConflict, CodeInvalid, CodeUnavailable.
 //   - Times come back in UTC and equal to the millisecond; lists come back empty, not nil-or-error, where there is nothing.
@@ -53,6 +53,38 @@ type Keys interface {
 	// TouchKey notes when a key was last used; never moves it back. It may be written late, and is lost in a crash.
 	// CodeNotFound where there is no such key.
 	TouchKey(ctx context.Context, organization, id string, at time.Time) error
+}
+
+// Sessions keeps who is signed in.
+type Sessions interface {
+	// CreateSession stores a new session; CodeConflict where its id or hash exists.
+	CreateSession(ctx context.Context, session audit.Session) error
+	// SessionByHash finds a session of any organization by the SHA-256 of its secret, ended ones too.
+	SessionByHash(ctx context.Context, hash []byte) (audit.Session, error)
+	// Sessions lists a member's sessions, newest first, ended ones too until DeleteSessions.
+	Sessions(ctx context.Context, organization, member string) ([]audit.Session, error)
+	// TouchSession notes when a session was last used; never moves it back. Each call is a write: callers bound how often they make one.
+	// CodeNotFound where there is no such session.
+	TouchSession(ctx context.Context, organization, id string, at time.Time) error
+	// RevokeSession marks a session as revoked at the time; revoking again changes nothing. CodeNotFound where there is no such session.
+	RevokeSession(ctx context.Context, organization, id string, at time.Time) error
+	// RevokeSessions marks as revoked at the time all of a member's sessions that are not yet, and returns how many those were.
+	RevokeSessions(ctx context.Context, organization, member string, at time.Time) (int, error)
+	// DeleteSessions deletes an organization's sessions that expired or were revoked before the time, and returns how many.
+	DeleteSessions(ctx context.Context, organization string, before time.Time) (int, error)
+}
+
+// LoginLinks keeps links that sign in once.
+type LoginLinks interface {
+	// CreateLoginLink stores a new link; CodeConflict where its id or hash exists.
+	CreateLoginLink(ctx context.Context, link audit.LoginLink) error
+	// LoginLinkByHash finds a link of any organization by the SHA-256 of its secret, used and expired ones too until DeleteLoginLinks.
+	LoginLinkByHash(ctx context.Context, hash []byte) (audit.LoginLink, error)
+	// UseLoginLink marks the link of the hash as used at the time and returns it as it then is. Of any number of callers, also in other
+	// processes, exactly one succeeds: CodeConflict where the link was used before or has expired at the time, CodeNotFound where there is none.
+	UseLoginLink(ctx context.Context, hash []byte, at time.Time) (audit.LoginLink, error)
+	// DeleteLoginLinks deletes an organization's links that expired before the time, used or not, and returns how many.
+	DeleteLoginLinks(ctx context.Context, organization string, before time.Time) (int, error)
 }
 
 // Reminders keeps settings.
@@ -120,6 +152,8 @@ type Store interface {
 	Organizations
 	Members
 	Keys
+	Sessions
+	LoginLinks
 	Reminders
 	Deliveries
 	Messages

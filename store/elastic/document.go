@@ -21,8 +21,12 @@ type kind string
 const (
 	kindOrganization kind = "organization"
 	kindMember       kind = "member"
-	kindKey          kind = "key"    // its id is the hash of the secret, so that a request is let in by one read in real time
-	kindKeyID        kind = "key-id" // leads from a key's id to its hash
+	kindKey          kind = "key"
+	kindKeyID        kind = "key-id"
+	kindSession      kind = "session"
+	kindSessionID    kind = "session-id"
+	kindLink         kind = "link"
+	kindLinkID       kind = "link-id"
 	kindReminder     kind = "reminder"
 	kindDelivery     kind = "delivery"
 	kindMessage      kind = "message"
@@ -38,7 +42,7 @@ type document struct {
 	Organization string `json:"organization"`
 	ID           string `json:"id"`
 	Version      int64  `json:"version,omitempty"` // of records that are written optimistically
-	// Owner is whose list the record stands in: a delivery's reminder, the member of a message or an export.
+	// Owner is whose list the record stands in: a delivery's reminder, the member of a message, an export, a session or a link.
 	Owner  string `json:"owner"`
 	Status string `json:"status,omitempty"`
 	Role   string `json:"role,omitempty"`
@@ -50,6 +54,7 @@ type document struct {
 	ReadAt     int64           `json:"read_at,omitempty"`
 	LastUsedAt int64           `json:"last_used_at,omitempty"`
 	RevokedAt  int64           `json:"revoked_at,omitempty"`
+	UsedAt     int64           `json:"used_at,omitempty"`
 	Hash       []byte          `json:"hash,omitempty"`
 	Value      string          `json:"value,omitempty"`
 	Secret     []byte          `json:"secret,omitempty"`

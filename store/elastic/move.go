@@ -88,8 +88,8 @@ func (s *Store) PutRecords(ctx context.Context, records []store.Record) error {
 			writes = append(writes, write{action: "index", id: docID(d.Kind, d.Organization, d.ID), body: d})
 			continue
 		}
-		lead := keyIDDocument(d)
-		keys = append(keys, write{action: "index", id: keyDocID(d.Organization, d.ID), body: &lead}, write{action: "index", id: hashDocID(d.Hash), body: d})
+		lead := leadDocument(d)
+		keys = append(keys, write{action: "index", id: leadDocID(kindKey, d.Organization, d.ID), body: &lead}, write{action: "index", id: hashDocID(kindKey, d.Hash), body: d})
 	}
 	if err := s.freeKeys(ctx, keys); err != nil {
 		return fault(err, "write the records")
@@ -119,11 +119,11 @@ func (s *Store) freeKeys(ctx context.Context, writes []write) error {
 		d := w.body.(*document)
 		owner := d.Organization + "/" + d.ID + "/" + string(d.Hash)
 		if before, ok := meant[w.id]; ok && before != owner {
-			return errKeyExists()
+			return errExists(kindKey)
 		}
 		meant[w.id] = owner
 		if t := there[i]; t != nil && (t.Organization != d.Organization || t.ID != d.ID || string(t.Hash) != string(d.Hash)) {
-			return errKeyExists()
+			return errExists(kindKey)
 		}
 	}
 	return nil

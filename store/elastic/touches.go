@@ -78,7 +78,7 @@ func (s *Store) TouchKey(ctx context.Context, organization, id string, at time.T
 }
 
 func (s *Store) writeTouch(ctx context.Context, key touchedKey, used int64) error {
-	err := s.changeKey(ctx, key.organization, key.id, func(d *stored) map[string]any {
+	err := s.change(ctx, kindKey, key.organization, key.id, func(d *stored) map[string]any {
 		if used <= d.LastUsedAt {
 			return nil
 		}

@@ -85,3 +85,31 @@ func TestFoldingMakesSpellingsOfOneNameEqual(t *testing.T) {
 		}
 	}
 }
+
+func TestAStoreOfTheFirstVersionIsMigratedAndKeepsItsRecords(t *testing.T) {
+	ctx, dir, all := t.Context(), t.TempDir(), migrations
+	migrations = all[:1]
+	defer func() { migrations = all }()
+	old, err := Open(ctx, dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := audit.Key{Organization: "acme", ID: "k", Hash: []byte{1}, CreatedAt: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	if err := errors.Join(old.CreateKey(ctx, key), old.Close()); err != nil {
+		t.Fatal(err)
+	}
+	migrations = all
+	s, err := Open(ctx, dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if got, err := s.KeyByHash(ctx, key.Hash); err != nil || got.ID != "k" {
+		t.Errorf("the key of before is %+v, %v", got, err)
+	}
+	session := audit.Session{Organization: "acme", ID: "s", Member: "u", Hash: []byte{2}, CreatedAt: key.CreatedAt, ExpiresAt: key.CreatedAt.Add(time.Hour)}
+	link := audit.LoginLink{Organization: "acme", ID: "l", Member: "u", Hash: []byte{3}, CreatedAt: key.CreatedAt, ExpiresAt: key.CreatedAt.Add(time.Hour)}
+	if err := errors.Join(s.CreateSession(ctx, session), s.CreateLoginLink(ctx, link)); err != nil {
+		t.Error(err)
+	}
+}

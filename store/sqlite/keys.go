@@ -51,10 +51,7 @@ func (s *Store) scanKey(row scanner) (audit.Key, error) {
 
 // KeyByHash is part of store.Keys.
 func (s *Store) KeyByHash(ctx context.Context, hash []byte) (audit.Key, error) {
-	if hash == nil {
-		hash = []byte{}
-	}
-	return one(ctx, s, "key", s.scanKey, "SELECT "+keyColumns+" FROM keys WHERE hash = ?", hash)
+	return one(ctx, s, "key", s.scanKey, "SELECT "+keyColumns+" FROM keys WHERE hash = ?", notNil(hash))
 }
 
 // Keys is part of store.Keys.

@@ -12,8 +12,11 @@ import (
 //go:embed schema.sql
 var schema string
 
+//go:embed signin.sql
+var signInSchema string
+
 // migrations are applied in order; the file's user_version says how many it has seen. Never change one that was released: add another.
-var migrations = []string{schema}
+var migrations = []string{schema, signInSchema}
 
 // migrate brings the tables up to date, in one transaction, so that a crash leaves the old version or the new one.
 func (s *Store) migrate(ctx context.Context, logger *slog.Logger) error {

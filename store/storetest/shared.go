@@ -143,6 +143,8 @@ func fill(t *testing.T, s store.Store, organization, id string) {
 	ctx := t.Context()
 	must[audit.Member](t)(s.PutMember(ctx, member(organization, id)))
 	ok(t, s.CreateKey(ctx, key(organization, id, at(1))))
+	ok(t, s.CreateSession(ctx, session(organization, id, id, at(1))))
+	ok(t, s.CreateLoginLink(ctx, link(organization, id, at(1))))
 	must[audit.Reminder](t)(s.PutReminder(ctx, reminder(organization, id, at(1))))
 	ok(t, s.SaveDelivery(ctx, delivery(organization, id, id, audit.DeliverySent, at(1))))
 	ok(t, s.AddMessage(ctx, message(organization, id, id, at(1))))
@@ -161,6 +163,11 @@ func wantFilled(t *testing.T, s store.Store, organization, id string) {
 	wantSame(t, "the key", must[audit.Key](t)(s.KeyByHash(ctx, k.Hash)), k)
 	keys := must[[]audit.Key](t)(s.Keys(ctx, organization))
 	wantSame(t, "the keys", keys, []audit.Key{k})
+	ses := session(organization, id, id, at(1))
+	wantSame(t, "the session", must[audit.Session](t)(s.SessionByHash(ctx, ses.Hash)), ses)
+	wantSame(t, "the sessions", must[[]audit.Session](t)(s.Sessions(ctx, organization, id)), []audit.Session{ses})
+	l := link(organization, id, at(1))
+	wantSame(t, "the link", must[audit.LoginLink](t)(s.LoginLinkByHash(ctx, l.Hash)), l)
 	r := reminder(organization, id, at(1))
 	r.Version = 1
 	wantSame(t, "the reminder", must[audit.Reminder](t)(s.Reminder(ctx, organization, id)), r)
@@ -190,6 +197,13 @@ func wantNothing(t *testing.T, s store.Store, organization, id string) {
 	_, err = s.Export(ctx, organization, id)
 	wantCode(t, "Export", err, audit.CodeNotFound)
 	wantCode(t, "RevokeKey", s.RevokeKey(ctx, organization, id, at(9)), audit.CodeNotFound)
+	wantCode(t, "RevokeSession", s.RevokeSession(ctx, organization, id, at(9)), audit.CodeNotFound)
+	wantCode(t, "TouchSession", s.TouchSession(ctx, organization, id, at(9)), audit.CodeNotFound)
+	sessions, err := s.Sessions(ctx, organization, id)
+	wantIDs(t, "Sessions", sessions, err, sessionID)
+	if n := must[int](t)(s.RevokeSessions(ctx, organization, id, at(9))); n != 0 {
+		t.Errorf("RevokeSessions revoked %d", n)
+	}
 	wantCode(t, "DeleteReminder", s.DeleteReminder(ctx, organization, id), audit.CodeNotFound)
 	if got := must[string](t)(s.Checkpoint(ctx, organization, id)); got != "" {
 		t.Errorf("Checkpoint is %q", got)
@@ -234,6 +248,9 @@ func testOrganizationsApart(t *testing.T, e env) {
 	wantFilled(t, e, e.other, "x")
 	ok(t, e.DeleteReminder(ctx, e.other, "x"))
 	ok(t, e.RevokeKey(ctx, e.other, "x", at(9)))
+	must[int](t)(e.RevokeSessions(ctx, e.other, "x", at(9)))
+	must[int](t)(e.DeleteSessions(ctx, e.other, at(9).AddDate(0, 0, 9)))
+	must[int](t)(e.DeleteLoginLinks(ctx, e.other, at(9).AddDate(0, 0, 9)))
 	ok(t, e.MarkRead(ctx, e.other, "x", nil, at(9)))
 	wantFilled(t, e, e.org, "x")
 }
@@ -264,6 +281,8 @@ func testRefusedIDs(t *testing.T, e env) {
 			wantCode(t, fmt.Sprintf("%s %q", p.kind, id), err, audit.CodeInvalid)
 		}
 		wantCode(t, "CreateKey", e.CreateKey(ctx, key(e.org, id, at(1))), audit.CodeInvalid)
+		wantCode(t, "CreateSession", e.CreateSession(ctx, session(e.org, "u1", id, at(1))), audit.CodeInvalid)
+		wantCode(t, "CreateLoginLink", e.CreateLoginLink(ctx, link(e.org, id, at(1))), audit.CodeInvalid)
 		wantCode(t, "SaveDelivery", e.SaveDelivery(ctx, delivery(e.org, "r", id, audit.DeliverySent, at(1))), audit.CodeInvalid)
 		wantCode(t, "AddMessage", e.AddMessage(ctx, message(e.org, "u1", id, at(1))), audit.CodeInvalid)
 		wantCode(t, "SaveCheckpoint", e.SaveCheckpoint(ctx, e.org, id, "v"), audit.CodeInvalid)
@@ -316,6 +335,8 @@ func testTwoProcesses(t *testing.T, open func(t *testing.T) store.Store) {
 	fill(t, a, "acme", "x")
 	wantFilled(t, b, "acme", "x")
 	race(t, putters(t, a, "acme", "race"), putters(t, b, "acme", "race"))
+	raceForLink(t, "acme", a, b)
+	testSessionsElsewhere(t, a, b)
 	var wg sync.WaitGroup
 	secrets := make([][]byte, 8)
 	for i := range secrets {

@@ -44,6 +44,15 @@ func Run(t *testing.T, factory Factory) {
 		{"a key whose id or hash exists is a conflict", testKeyConflicts},
 		{"a revoked key stays revoked at the first time", testRevokeKey},
 		{"the last use of a key is never moved back", testTouchKey},
+		{"sessions are found by hash and listed newest first", testSessions},
+		{"a session whose id or hash exists is a conflict", testSessionConflicts},
+		{"the last use of a session is never moved back", testTouchSession},
+		{"sessions are revoked one by one, or all of a member", testRevokeSessions},
+		{"sessions that ended before a time are deleted", testDeleteSessions},
+		{"links that sign in are found by hash", testLoginLinks},
+		{"a link is used once, and not after it expired", testUseLoginLink},
+		{"of 20 uses of a link at once one succeeds", testRacingUses},
+		{"links that expired before a time are deleted", testDeleteLoginLinks},
 		{"reminders are kept, listed oldest first and deleted", testReminders},
 		{"deliveries are replaced by id and keep their first time", testDeliveries},
 		{"a final delivery does not go back", testDeliveryStatus},
@@ -113,7 +122,7 @@ var same = cmp.Options{
 		return a.Truncate(time.Millisecond).Equal(b.Truncate(time.Millisecond))
 	}),
 	cmpopts.EquateEmpty(),
-	cmpopts.EquateComparable(netip.Prefix{}),
+	cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{}),
 }
 
 func wantSame[T any](t *testing.T, what string, got, want T) {

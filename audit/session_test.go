@@ -1,0 +1,72 @@
+package audit_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/audittrail/audittrail/audit"
+)
+
+func TestSecretsSayWhatTheyAreAndAreNeverTheSame(t *testing.T) {
+	seen := map[string]bool{}
+	for range 1000 {
+		session, sessionHash := audit.NewSessionSecret()
+		link, linkHash := audit.NewLoginLinkSecret()
+		key, _, _ := audit.NewKeySecret()
+		for _, c := range []struct {
+			secret, mark  string
+			session, link bool
+		}{{session, "as_", true, false}, {link, "al_", false, true}, {key, "at_", false, false}} {
+			if !strings.HasPrefix(c.secret, c.mark) || len(c.secret) != 46 || seen[c.secret] {
+				t.Fatalf("the secret %q should begin with %s, have 46 characters and be new", c.secret, c.mark)
+			}
+			if audit.IsSessionSecret(c.secret) != c.session || audit.IsLoginLinkSecret(c.secret) != c.link {
+				t.Errorf("%q: session %t, link %t", c.secret, audit.IsSessionSecret(c.secret), audit.IsLoginLinkSecret(c.secret))
+			}
+			seen[c.secret] = true
+		}
+		if !bytes.Equal(sessionHash, audit.HashKey(session)) || !bytes.Equal(linkHash, audit.HashKey(link)) {
+			t.Fatal("the hash is not that of the secret")
+		}
+	}
+	session, _ := audit.NewSessionSecret()
+	for _, text := range []string{"", "as_", session[:45], session + "0", session[:45] + "-", session[:44] + "é", "AS_" + session[3:]} {
+		if audit.IsSessionSecret(text) {
+			t.Errorf("%q passes as a session's secret", text)
+		}
+	}
+}
+
+func TestASessionEndsByAgeDisuseAndRevocation(t *testing.T) {
+	began := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	fresh := audit.Session{CreatedAt: began, ExpiresAt: began.Add(audit.SessionLife)}
+	used, revoked := fresh, fresh
+	used.LastUsedAt, revoked.RevokedAt = began.Add(11*time.Hour), began.Add(time.Minute)
+	for _, c := range []struct {
+		name    string
+		session audit.Session
+		after   time.Duration
+		works   bool
+	}{
+		{"at once", fresh, 0, true},
+		{"before the idle time is over", fresh, 2*time.Hour - time.Second, true},
+		{"unused for the idle time", fresh, 2 * time.Hour, false},
+		{"used an hour ago", used, 12*time.Hour - time.Second, true},
+		{"used, but over its age", used, 12 * time.Hour, false},
+		{"revoked", revoked, 2 * time.Minute, false},
+	} {
+		if got := c.session.Works(began.Add(c.after)); got != c.works {
+			t.Errorf("%s: works %t, want %t", c.name, got, c.works)
+		}
+	}
+}
+
+func TestACSRFTokenBelongsToOneSession(t *testing.T) {
+	a, _ := audit.NewSessionSecret()
+	b, _ := audit.NewSessionSecret()
+	if audit.CSRFToken(a) != audit.CSRFToken(a) || audit.CSRFToken(a) == audit.CSRFToken(b) || len(audit.CSRFToken(a)) < 43 || strings.Contains(a, audit.CSRFToken(a)) {
+		t.Errorf("tokens are %s and %s", audit.CSRFToken(a), audit.CSRFToken(b))
+	}
+}
