@@ -1,0 +1,63 @@
+package browser
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// pageOf serves one page.
+func pageOf(t *testing.T, html string) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/" {
+			http.NotFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = w.Write([]byte(`<!doctype html><html lang="en"><head><title>Test</title><link rel="icon" href="data:,"></head><body><main><h1>Test</h1>` + html + `</main></body></html>`))
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func TestAPageReportsErrorsOfScriptsAndFailedRequests(t *testing.T) {
+	for name, html := range map[string]string{
+		"an exception": `<script>throw new Error("broken")</script>`, "a message": `<script>console.error("broken")</script>`, "a missing picture": `<img src="/broken.png" alt="">`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			page := Start(t).Page(t, Look{})
+			page.Open(pageOf(t, html))
+			page.Wait("the page is done", `document.readyState === "complete"`)
+			if problems := page.Problems(); len(problems) == 0 || !strings.Contains(strings.Join(problems, "\n"), "broken") {
+				t.Errorf("got %q", problems)
+			}
+		})
+	}
+}
+
+// recorder takes the failures of a test within a test.
+type recorder struct {
+	testing.TB
+	failed []string
+}
+
+func (r *recorder) Errorf(format string, args ...any) { r.failed = append(r.failed, format) }
+
+func TestWhatIsHardToReadOrTooWideFails(t *testing.T) {
+	for name, html := range map[string]string{
+		"grey on grey": `<p style="color:#aaa;background:#bbb">Hardly to be read</p>`, "a field without a label": `<input type="text">`,
+		"too wide": `<div style="width:3000px">wide</div>`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &recorder{TB: t}
+			page := Start(t).Page(r, Look{Width: 360})
+			page.Open(pageOf(t, html))
+			page.CheckAccess()
+			if len(r.failed) == 0 {
+				t.Error("nothing was found")
+			}
+		})
+	}
+}

@@ -1,0 +1,346 @@
+package browser
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// Look is how a page is looked at. The zero value is a desk by day: 1440 × 900, light, scripts on, UTC.
+type Look struct {
+	Width, Height int64
+	Dark          bool
+	// NoScript turns JavaScript off.
+	NoScript bool
+	// Zone is the reader's time zone, an IANA name.
+	Zone string
+}
+
+// Looks are the sizes and colours that every page is tested at.
+func Looks() []Look {
+	var all []Look
+	for _, width := range []int64{1440, 768, 360} {
+		for _, dark := range []bool{false, true} {
+			all = append(all, Look{Width: width, Dark: dark})
+		}
+	}
+	return all
+}
+
+// String names the look: "768-dark".
+func (l Look) String() string {
+	l = l.withDefaults()
+	name := fmt.Sprintf("%d-light", l.Width)
+	if l.Dark {
+		name = fmt.Sprintf("%d-dark", l.Width)
+	}
+	if l.NoScript {
+		name += "-noscript"
+	}
+	return name
+}
+
+func (l Look) withDefaults() Look {
+	if l.Width == 0 {
+		l.Width = 1440
+	}
+	if l.Height == 0 {
+		l.Height = 900
+		if l.Width < 500 {
+			l.Height = 780
+		}
+	}
+	if l.Zone == "" {
+		l.Zone = "UTC"
+	}
+	return l
+}
+
+// Page is one tab with cookies of its own.
+type Page struct {
+	t    testing.TB
+	ctx  context.Context
+	look Look
+
+	mu       sync.Mutex
+	problems []string
+	expected []int // statuses that are no problem
+}
+
+// Page opens an empty tab, which is closed when the test ends; what went wrong in it fails the test then.
+func (b *Browser) Page(t testing.TB, look Look) *Page {
+	t.Helper()
+	p := &Page{t: t, look: look.withDefaults()}
+	ctx, end := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext(), chromedp.WithListener(p.listen))
+	p.ctx = ctx
+	t.Cleanup(func() {
+		end()
+		for _, problem := range p.Problems() {
+			t.Errorf("the page reports: %s", problem)
+		}
+	})
+	p.must("open a tab", chromedp.Do(ctx)) // the context that a tab is opened with must not end before the tab
+	p.Run(command(log.Enable, cdp.Empty{}), command(network.Enable, network.EnableParams{}), command(runtime.Enable, cdp.Empty{}))
+	p.Look(look)
+	return p
+}
+
+// Look changes how the page is looked at.
+func (p *Page) Look(look Look) {
+	p.t.Helper()
+	look = look.withDefaults()
+	p.look = look
+	scheme := "light"
+	if look.Dark {
+		scheme = "dark"
+	}
+	phone := look.Width < 500
+	p.Run(
+		command(emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: look.Width, Height: look.Height, DeviceScaleFactor: 1, Mobile: phone}),
+		command(emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: phone}),
+		command(emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}),
+		command(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: look.NoScript}),
+		command(emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: look.Zone}),
+	)
+}
+
+// command makes an action of a command of the protocol whose answer does not matter.
+func command[P, R any](c cdp.Command[P, R], params P) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, c, params)
+		return err
+	})
+}
+
+func (p *Page) listen(event any) {
+	switch e := event.(type) {
+	case *runtime.EventExceptionThrown:
+		text := e.ExceptionDetails.Text
+		if e.ExceptionDetails.Exception != nil {
+			text += " " + e.ExceptionDetails.Exception.Description
+		}
+		p.note(fmt.Sprintf("a script failed: %s (%s:%d)", text, e.ExceptionDetails.URL, e.ExceptionDetails.LineNumber+1))
+	case *runtime.EventConsoleAPICalled:
+		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning || e.Type == runtime.ConsoleAPICalledTypeAssert {
+			var words []string
+			for _, arg := range e.Args {
+				words = append(words, string(arg.Value)+arg.Description)
+			}
+			p.note("console." + string(e.Type) + ": " + strings.Join(words, " "))
+		}
+	case *log.EventEntryAdded:
+		if e.Entry.Source != log.EntrySourceNetwork && (e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning) {
+			p.note(fmt.Sprintf("%s %s: %s %s", e.Entry.Source, e.Entry.Level, e.Entry.Text, e.Entry.URL))
+		}
+	case *network.EventResponseReceived:
+		if status := int(e.Response.Status); status >= http.StatusBadRequest && !p.expects(status) {
+			p.note(fmt.Sprintf("%s answered %d", e.Response.URL, status))
+		}
+	case *network.EventLoadingFailed:
+		if !e.Canceled && e.Type != network.ResourceTypeEventSource {
+			p.note(fmt.Sprintf("a request failed: %s %s", e.Type, e.ErrorText))
+		}
+	}
+}
+
+func (p *Page) note(problem string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.problems = append(p.problems, problem)
+}
+
+func (p *Page) expects(status int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Contains(p.expected, status)
+}
+
+// Expect says that answers of the status are part of the test.
+func (p *Page) Expect(status int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.expected = append(p.expected, status)
+}
+
+// Problems returns what the page reported so far and forgets it.
+func (p *Page) Problems() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	problems := p.problems
+	p.problems = nil
+	return problems
+}
+
+// Run does the actions, within Patience. What cannot be done fails the test.
+func (p *Page) Run(actions ...chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	p.must("act", p.Try(Patience, actions...))
+}
+
+// Try does the actions within the time and returns what went wrong.
+func (p *Page) Try(within time.Duration, actions ...chromedp.Action[chromedp.Void]) error {
+	ctx, cancel := context.WithTimeout(p.ctx, within)
+	defer cancel()
+	return chromedp.Do(ctx, actions...)
+}
+
+// SetCookie sets a cookie for the server of the address.
+func (p *Page) SetCookie(address, name, value string) {
+	p.t.Helper()
+	yes := true
+	p.Run(command(network.SetCookie, network.SetCookieParams{Name: name, Value: value, URL: address, HTTPOnly: &yes}))
+}
+
+// Open goes to the address and waits until the page is there.
+func (p *Page) Open(address string) {
+	p.t.Helper()
+	p.Run(chromedp.Navigate(address), chromedp.WaitReady(chromedp.CSS("body")))
+}
+
+// Address is where the page is, "" where that cannot be said.
+func (p *Page) Address() string {
+	address, _ := ask(p, 5*time.Second, chromedp.Location()) // "" says it
+	return address
+}
+
+// Query returns the parameters of the page's address.
+func (p *Page) Query() url.Values {
+	p.t.Helper()
+	at, err := url.Parse(p.Address())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return at.Query()
+}
+
+// Click clicks what the CSS selector finds first and is visible.
+func (p *Page) Click(selector string) {
+	p.t.Helper()
+	p.Run(chromedp.ScrollIntoView(chromedp.CSS(selector)), chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
+}
+
+// Type types into what the CSS selector finds.
+func (p *Page) Type(selector, text string) {
+	p.t.Helper()
+	p.Run(chromedp.SendKeys(chromedp.CSS(selector), text, chromedp.NodeVisible))
+}
+
+// Press presses keys where the focus is: kb.Tab, kb.Enter, "j".
+func (p *Page) Press(keys ...string) {
+	p.t.Helper()
+	for _, key := range keys {
+		p.Run(chromedp.KeyEvent(key))
+	}
+}
+
+// Text returns the visible text of what the CSS selector finds first.
+func (p *Page) Text(selector string) string {
+	p.t.Helper()
+	text, err := ask(p, Patience, chromedp.Text(chromedp.CSS(selector)))
+	p.must("read "+selector, err)
+	return strings.TrimSpace(text)
+}
+
+// Value evaluates a JavaScript expression, which waits for a promise, into out.
+func (p *Page) Value(expression string, out any) {
+	p.t.Helper()
+	text, err := ask(p, Patience, chromedp.Evaluate[[]byte](expression, chromedp.EvalAwaitPromise, chromedp.EvalAsValue))
+	if err == nil {
+		err = json.Unmarshal(text, out)
+	}
+	p.must("evaluate "+expression, err)
+}
+
+// Wait waits until the JavaScript expression is true, and says what it waited for where it never is.
+func (p *Page) Wait(what, expression string) {
+	p.t.Helper()
+	_, err := ask(p, Patience, chromedp.Poll[bool]("Boolean("+expression+")", chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(Patience)))
+	p.must("wait until "+what, err)
+}
+
+// WaitText waits until what the CSS selector finds holds the text.
+func (p *Page) WaitText(selector, text string) {
+	p.t.Helper()
+	p.Wait(fmt.Sprintf("%s says %q", selector, text), fmt.Sprintf("[...document.querySelectorAll(%q)].some((e) => e.innerText.includes(%q))", selector, text))
+}
+
+// Focused describes what has the focus: its tag, id and text.
+func (p *Page) Focused() string {
+	p.t.Helper()
+	var name string
+	p.Value(`(() => { const e = document.activeElement; return e.tagName.toLowerCase() + (e.id ? "#" + e.id : "") + " " + (e.innerText || e.value || "").trim().slice(0, 60) })()`, &name)
+	return strings.TrimSpace(name)
+}
+
+// Screenshot writes the whole page, as far down as it goes, as PNG. Folders are made. It does not fail the test.
+func (p *Page) Screenshot(path string) {
+	p.t.Helper()
+	png, err := ask(p, Patience, chromedp.FullScreenshot(100))
+	if err != nil {
+		p.t.Logf("no screenshot: %v", err)
+		return
+	}
+	p.write(path, png)
+}
+
+// View writes what is visible now, without scrolling, as PNG.
+func (p *Page) View(path string) {
+	p.t.Helper()
+	png, err := ask(p, Patience, chromedp.CaptureScreenshot())
+	p.must("take a picture", err)
+	p.write(path, png)
+}
+
+func (p *Page) write(path string, png []byte) {
+	p.t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, png, 0o644); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// Nodes counts what the CSS selector finds.
+func (p *Page) Nodes(selector string) int {
+	p.t.Helper()
+	var n int
+	p.Value(fmt.Sprintf("document.querySelectorAll(%q).length", selector), &n)
+	return n
+}
+
+// ask does an action that has an answer, within the time.
+func ask[T any](p *Page, within time.Duration, action chromedp.Action[T]) (T, error) {
+	ctx, cancel := context.WithTimeout(p.ctx, within)
+	defer cancel()
+	return chromedp.Run(ctx, action)
+}
+
+// failures is where the pictures of pages are on which a test failed.
+func failures() string { return filepath.Join(os.TempDir(), "audittrail-browser") }
+
+// must fails the test where something could not be done, and leaves a picture of the page.
+func (p *Page) must(what string, err error) {
+	p.t.Helper()
+	if err == nil {
+		return
+	}
+	p.Screenshot(filepath.Join(failures(), strings.ReplaceAll(p.t.Name(), "/", "-")+".png"))
+	p.t.Fatalf("in the browser, at %s: %s: %v (a picture of it is in %s)", p.Address(), what, err, failures())
+}
