@@ -15,11 +15,20 @@ func (r *request) get(path string, query url.Values, out any) error {
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}
-	return r.call(http.MethodGet, path, nil, out)
+	return r.call(http.MethodGet, path, nil, nil, out)
 }
 
 // send asks the API for a change. in may be nil, out too.
 func (r *request) send(method, path string, in, out any) error {
+	return r.sendWith(nil, method, path, in, out)
+}
+
+// sendOnce asks for something that is made once for each key, however often the form is posted.
+func (r *request) sendOnce(key, path string, in, out any) error {
+	return r.sendWith(http.Header{"Idempotency-Key": {key}}, http.MethodPost, path, in, out)
+}
+
+func (r *request) sendWith(header http.Header, method, path string, in, out any) error {
 	var body []byte
 	if in != nil {
 		var err error
@@ -27,13 +36,16 @@ func (r *request) send(method, path string, in, out any) error {
 			return fmt.Errorf("write the body of %s %s: %w", method, path, err)
 		}
 	}
-	return r.call(method, path, body, out)
+	return r.call(method, path, header, body, out)
 }
 
-func (r *request) call(method, path string, body []byte, out any) error {
+func (r *request) call(method, path string, header http.Header, body []byte, out any) error {
 	req, err := http.NewRequestWithContext(r.ctx, method, path, bytes.NewReader(body))
 	if err != nil {
 		return fmt.Errorf("make the request %s %s: %w", method, path, err)
+	}
+	for name, values := range header {
+		req.Header[name] = values
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")

@@ -38,6 +38,28 @@ func grouped[T int | int64](n T) string {
 	return digits
 }
 
+// counted writes a number with the word for one or for several.
+func counted(n int64, one, several string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return grouped(n) + " " + several
+}
+
+// lasting writes how long something takes in its two greatest units: "23 h 59 min", "59 min 10 s", "8 s". The page's script counts down in the same words.
+func lasting(d time.Duration) string {
+	seconds := int64(max(0, d) / time.Second)
+	switch hours, minutes := seconds/3600, seconds/60%60; {
+	case hours >= 48:
+		return fmt.Sprintf("%d days", hours/24)
+	case hours > 0:
+		return fmt.Sprintf("%d h %d min", hours, minutes)
+	case minutes > 0:
+		return fmt.Sprintf("%d min %d s", minutes, seconds%60)
+	}
+	return fmt.Sprintf("%d s", seconds)
+}
+
 // byteSize writes a number of bytes for people: "1.4 MiB".
 func byteSize(n int64) string {
 	const unit = 1024

@@ -47,6 +47,7 @@ func (con *Console) funcs() template.FuncMap {
 		"when":     when,
 		"count":    countOf,
 		"bytes":    byteSize,
+		"counted":  counted,
 		"dict":     dict,
 		"join":     strings.Join,
 		"json":     func(v any) (string, error) { text, err := json.MarshalIndent(v, "", "  "); return string(text), err },
