@@ -60,6 +60,8 @@ type Deliveries interface {
 // Messages keeps Message Centers, like store.Messages.
 type Messages interface {
 	Messages(ctx context.Context, organization, member, after string, limit int) ([]audit.Message, error)
+	UnreadMessages(ctx context.Context, organization, member, after string, limit int) ([]audit.Message, error)
+	Message(ctx context.Context, organization, member, id string) (audit.Message, error)
 	Unread(ctx context.Context, organization, member string) (int, error)
 	MarkRead(ctx context.Context, organization, member string, ids []string, at time.Time) error
 }

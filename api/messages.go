@@ -6,14 +6,32 @@ import (
 	"github.com/audittrail/audittrail/audit"
 )
 
+// getMessage is GET /v1/messages/{id}: one of the caller's own.
+func (s *Server) getMessage(r *request) error {
+	id, err := r.param("id")
+	if err != nil {
+		return err
+	}
+	message, err := s.cfg.Messages.Message(r.ctx, r.by.Organization, r.by.Member, id)
+	if err != nil {
+		return err
+	}
+	return r.json(http.StatusOK, message)
+}
+
 // listMessages is GET /v1/messages: the caller's own Message Center.
 func (s *Server) listMessages(r *request) error {
 	limit, limitErr := r.limit(audit.DefaultPage, audit.MaxPage)
 	after, afterErr := r.single("cursor")
-	if err := joinFields(limitErr, afterErr); err != nil {
+	only, onlyErr := r.oneOf("unread", "false", "true")
+	if err := joinFields(limitErr, afterErr, onlyErr); err != nil {
 		return err
 	}
-	messages, err := s.cfg.Messages.Messages(r.ctx, r.by.Organization, r.by.Member, after, limit)
+	read := s.cfg.Messages.Messages
+	if only == "true" {
+		read = s.cfg.Messages.UnreadMessages
+	}
+	messages, err := read(r.ctx, r.by.Organization, r.by.Member, after, limit)
 	if err != nil {
 		return cursorError(err)
 	}

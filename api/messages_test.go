@@ -62,6 +62,31 @@ func TestMessagesAreTheCallersOwnAndAreMarkedAsRead(t *testing.T) {
 	g.do(call{method: "GET", path: "/v1/messages?cursor=nothing", key: "member"}).want(422)
 }
 
+func TestUnreadMessagesAreListedAloneAndOneIsFoundByItsID(t *testing.T) {
+	g := newRig(t)
+	for i := range 4 {
+		g.addMessage("m_1", i)
+	}
+	g.addMessage("s_1", 9)
+	g.do(call{method: "POST", path: "/v1/messages/read", key: "member", body: `{"ids":["msg-2"]}`}).want(200)
+	first := into[messagesAnswer](g.do(call{method: "GET", path: "/v1/messages?unread=true&limit=2", key: "member"}).want(200))
+	rest := into[messagesAnswer](g.do(call{method: "GET", path: "/v1/messages?unread=true&limit=2&cursor=" + first.Next, key: "member"}).want(200))
+	var got []string
+	for _, m := range append(first.Messages, rest.Messages...) {
+		got = append(got, m.ID)
+	}
+	if !slices.Equal(got, []string{"msg-3", "msg-1", "msg-0"}) || first.Unread != 3 {
+		t.Errorf("unread messages = %v, unread = %d", got, first.Unread)
+	}
+	g.do(call{method: "GET", path: "/v1/messages?unread=yes", key: "member"}).want(422)
+	if m := into[audit.Message](g.do(call{method: "GET", path: "/v1/messages/msg-2", key: "member"}).want(200)); m.Body != "body 2\nline" || m.ReadAt.IsZero() {
+		t.Errorf("message = %+v", m)
+	}
+	for _, id := range []string{"msg-9", "nothing"} {
+		g.do(call{method: "GET", path: "/v1/messages/" + id, key: "member"}).want(404)
+	}
+}
+
 // stream is an open message stream.
 type stream struct {
 	t      *testing.T

@@ -115,6 +115,10 @@ type Messages interface {
 	AddMessage(ctx context.Context, message audit.Message) error
 	// Messages lists a member's messages, newest first, at most limit (1 to 1,000), behind the message of id after ("": from the newest).
 	Messages(ctx context.Context, organization, member, after string, limit int) ([]audit.Message, error)
+	// Message returns a member's message; another's is not found.
+	Message(ctx context.Context, organization, member, id string) (audit.Message, error)
+	// UnreadMessages is as Messages, of those alone that are unread; the one of id after may have been read since.
+	UnreadMessages(ctx context.Context, organization, member, after string, limit int) ([]audit.Message, error)
 	// Unread counts a member's unread messages.
 	Unread(ctx context.Context, organization, member string) (int, error)
 	// MarkRead marks the messages of the ids as read at the time, or all where ids is nil. Ids of others' messages are ignored, and

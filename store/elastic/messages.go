@@ -49,15 +49,35 @@ func readMessage(d *stored) (audit.Message, error) {
 	return message, nil
 }
 
+// Message is part of store.Messages.
+func (s *Store) Message(ctx context.Context, organization, member, id string) (audit.Message, error) {
+	d, err := s.one(ctx, kindMessage, organization, id)
+	if err == nil && d.Owner != member {
+		err = audit.NotFound(string(kindMessage))
+	}
+	if err != nil {
+		return audit.Message{}, err
+	}
+	return readMessage(d)
+}
+
 // Messages is part of store.Messages.
 func (s *Store) Messages(ctx context.Context, organization, member, after string, limit int) ([]audit.Message, error) {
 	return newest(ctx, s, kindMessage, organization, &member, after, limit, readMessage)
 }
 
+// UnreadMessages is part of store.Messages.
+func (s *Store) UnreadMessages(ctx context.Context, organization, member, after string, limit int) ([]audit.Message, error) {
+	return newest(ctx, s, kindMessage, organization, &member, after, limit, readMessage, isUnread)
+}
+
+// isUnread restricts a listing to messages that nobody has read.
+var isUnread = map[string]any{"term": map[string]any{"unread": true}}
+
 // unread is the list of a member's unread messages.
 func unread(organization, member string) listing {
 	return listing{kind: kindMessage, byTime: true, descending: true, fields: []string{"id", "at"}, filters: []map[string]any{
-		of("organization", organization), of("owner", member), {"term": map[string]any{"unread": true}}}}
+		of("organization", organization), of("owner", member), isUnread}}
 }
 
 // Unread is part of store.Messages.

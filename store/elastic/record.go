@@ -191,8 +191,9 @@ func validLimit(limit int) error {
 }
 
 // newest reads a page of an organization's list by time, newest first and of the same millisecond by descending id, behind the record of id
-// after. Owner is whose list it is, nil everyone's.
-func newest[T any](ctx context.Context, s *Store, k kind, organization string, owner *string, after string, limit int, read func(*stored) (T, error)) ([]T, error) {
+// after. Owner is whose list it is, nil everyone's. Only leaves out of the list what it does not match; the record of id after may be left out.
+func newest[T any](ctx context.Context, s *Store, k kind, organization string, owner *string, after string, limit int, read func(*stored) (T, error),
+	only ...map[string]any) ([]T, error) {
 	if err := validLimit(limit); err != nil {
 		return nil, err
 	}
@@ -200,6 +201,7 @@ func newest[T any](ctx context.Context, s *Store, k kind, organization string, o
 	if owner != nil {
 		l.filters = append(l.filters, of("owner", *owner))
 	}
+	l.filters = append(l.filters, only...)
 	doing := "list " + string(k) + "s"
 	var position []any
 	if after != "" {

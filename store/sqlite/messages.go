@@ -49,10 +49,25 @@ func scanMessage(row scanner) (audit.Message, error) {
 	return message, nil
 }
 
+// Message is part of store.Messages.
+func (s *Store) Message(ctx context.Context, organization, member, id string) (audit.Message, error) {
+	return one(ctx, s, "message", scanMessage, "SELECT "+messageColumns+" FROM messages WHERE organization = ? AND member = ? AND id = ?", organization, member, id)
+}
+
 // Messages is part of store.Messages.
 func (s *Store) Messages(ctx context.Context, organization, member, after string, limit int) ([]audit.Message, error) {
-	return newest(ctx, s, listing{table: "messages", columns: messageColumns, time: "created_at",
-		where: []column{{"organization", organization}, {"member", member}}}, after, limit, scanMessage)
+	return newest(ctx, s, messagesOf(organization, member), after, limit, scanMessage)
+}
+
+// UnreadMessages is part of store.Messages.
+func (s *Store) UnreadMessages(ctx context.Context, organization, member, after string, limit int) ([]audit.Message, error) {
+	l := messagesOf(organization, member)
+	l.only = "read_at = 0"
+	return newest(ctx, s, l, after, limit, scanMessage)
+}
+
+func messagesOf(organization, member string) listing {
+	return listing{table: "messages", columns: messageColumns, time: "created_at", where: []column{{"organization", organization}, {"member", member}}}
 }
 
 // Unread is part of store.Messages.

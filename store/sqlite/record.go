@@ -120,6 +120,7 @@ type listing struct {
 	columns string
 	time    string   // the column of the time
 	where   []column // what all rows of the list have
+	only    string   // a condition that leaves rows out, though the page may begin behind one of them
 }
 
 // newest reads a page of a listing behind the record of id after.
@@ -140,6 +141,9 @@ func newest[T any](ctx context.Context, s *Store, l listing, after string, limit
 		}
 		where += fmt.Sprintf(" AND (%s, id) < (?, ?)", l.time)
 		args = append(args, at, after)
+	}
+	if l.only != "" {
+		where += " AND " + l.only
 	}
 	return all(ctx, s, l.table, scan, fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY %s DESC, id DESC LIMIT ?",
 		l.columns, l.table, where, l.time), append(args, limit)...)

@@ -66,6 +66,43 @@ func testMessagePages(t *testing.T, e env) {
 	}
 }
 
+func testUnreadMessages(t *testing.T, e env) {
+	ctx := t.Context()
+	for i, second := range []int{5, 3, 3, 9, 3, 1} {
+		ok(t, e.AddMessage(ctx, message(e.org, "u1", fmt.Sprintf("m%d", i), at(second))))
+	}
+	ok(t, e.AddMessage(ctx, message(e.org, "u2", "x", at(4))))
+	ok(t, e.MarkRead(ctx, e.org, "u1", []string{"m0", "m2"}, at(10)))
+	wantPages(t, func(after string, limit int) ([]audit.Message, error) {
+		return e.UnreadMessages(ctx, e.org, "u1", after, limit)
+	}, messageID, []string{"m3", "m4", "m1", "m5"})
+	// Who reads on where they were goes on there, though what they saw last is not unread any more.
+	list, err := e.UnreadMessages(ctx, e.org, "u1", "m2", 10)
+	wantIDs(t, "behind one that was read", list, err, messageID, "m1", "m5")
+	for _, after := range []string{"x", "unknown"} {
+		_, err := e.UnreadMessages(ctx, e.org, "u1", after, 10)
+		wantCode(t, "behind what is not in the list", err, audit.CodeInvalid)
+	}
+}
+
+func testOneMessage(t *testing.T, e env) {
+	ctx := t.Context()
+	first := message(e.org, "u1", "m1", at(1))
+	ok(t, e.AddMessage(ctx, first))
+	got, err := e.Message(ctx, e.org, "u1", "m1")
+	ok(t, err)
+	wantSame(t, "the message", got, first)
+	ok(t, e.MarkRead(ctx, e.org, "u1", []string{"m1"}, at(2)))
+	got, err = e.Message(ctx, e.org, "u1", "m1")
+	ok(t, err)
+	first.ReadAt = at(2)
+	wantSame(t, "the message once it was read", got, first)
+	for name, of := range map[string][3]string{"another member's": {e.org, "u2", "m1"}, "another organization's": {e.other, "u1", "m1"}, "none": {e.org, "u1", "m2"}, "without an id": {e.org, "u1", ""}} {
+		_, err := e.Message(ctx, of[0], of[1], of[2])
+		wantCode(t, name, err, audit.CodeNotFound)
+	}
+}
+
 func testMarkRead(t *testing.T, e env) {
 	ctx := t.Context()
 	wantUnread(t, e, e.org, "u1", 0)

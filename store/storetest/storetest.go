@@ -60,6 +60,8 @@ func Run(t *testing.T, factory Factory) {
 		{"deliveries are listed newest first in pages", testDeliveryPages},
 		{"a message is added once", testMessages},
 		{"messages are listed newest first in pages", testMessagePages},
+		{"unread messages are a list of their own", testUnreadMessages},
+		{"one message is found by its id, by its member alone", testOneMessage},
 		{"messages are marked as read by id, or all", testMarkRead},
 		{"messages of others are not marked as read", testMarkReadOfOthers},
 		{"exports are kept with all their fields", testExports},
