@@ -83,15 +83,7 @@ func (s *Server) checkReminder(r *request, m audit.Reminder) error {
 	if err != nil {
 		return err
 	}
-	var fields []audit.FieldError
-	known := org.Catalogue()
-	for i, action := range m.Actions {
-		if strings.HasSuffix(action, ".*") || slices.ContainsFunc(known, func(a audit.ActionInfo) bool { return a.Action == action }) {
-			continue
-		}
-		fields = append(fields, audit.FieldError{Field: fmt.Sprintf("actions[%d]", i),
-			Message: fmt.Sprintf("%q is not in the catalogue; GET /v1/actions lists it, and a pattern like contacts.* takes what is not", clip(action))})
-	}
+	fields := unknownActions(org, m.Actions)
 	for i, recipient := range m.Recipients {
 		member, err := s.cfg.Directory.Member(r.ctx, r.by.Organization, recipient.Member)
 		if err != nil && audit.CodeOf(err) != audit.CodeNotFound {
@@ -106,6 +98,19 @@ func (s *Server) checkReminder(r *request, m audit.Reminder) error {
 		return audit.Invalid(fields...)
 	}
 	return nil
+}
+
+// unknownActions names the actions that are not in the organization's catalogue.
+func unknownActions(org audit.Organization, actions []string) (fields []audit.FieldError) {
+	known := org.Catalogue()
+	for i, action := range actions {
+		if strings.HasSuffix(action, ".*") || slices.ContainsFunc(known, func(a audit.ActionInfo) bool { return a.Action == action }) {
+			continue
+		}
+		fields = append(fields, audit.FieldError{Field: fmt.Sprintf("actions[%d]", i),
+			Message: fmt.Sprintf("%q is not in the catalogue; GET /v1/actions lists it, and a pattern like contacts.* takes what is not", clip(action))})
+	}
+	return fields
 }
 
 // reminder returns the reminder of the path, where the caller may see it: a contact_admin sees those of their own, as others may see more events.

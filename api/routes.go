@@ -75,6 +75,7 @@ func init() {
 		keyed(get, "/v1/exports/{id}/files/{name}", audit.ScopeExports, (*Server).downloadFile),
 		keyed(get, "/v1/reminders", audit.ScopeReminders, (*Server).listReminders),
 		keyed(post, "/v1/reminders", audit.ScopeReminders, (*Server).createReminder),
+		keyed(post, "/v1/reminders/preview", audit.ScopeReminders, (*Server).previewReminder),
 		keyed(get, "/v1/reminders/{id}", audit.ScopeReminders, (*Server).getReminder),
 		keyed(put, "/v1/reminders/{id}", audit.ScopeReminders, (*Server).putReminder),
 		keyed(del, "/v1/reminders/{id}", audit.ScopeReminders, (*Server).deleteReminder),

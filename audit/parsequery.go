@@ -114,7 +114,7 @@ func ParseNetwork(text string) (netip.Prefix, error) {
 }
 
 // Validate says whether an engine may run the query: known logs and outcomes, well-formed ranges, actions, actors and networks, at most
-// MaxFilterValues of each, From before To, and text that ParseText reads. The error is CodeInvalid and names every
+// MaxFilterValues of each (MaxFilterActions of actions), From before To, and text that ParseText reads. The error is CodeInvalid and names every
 // parameter that is wrong. Times beyond the horizon of now are allowed: nothing is found there.
 func (q Query) Validate(now time.Time) error {
 	_ = now // the horizon moves while a query is kept, so it does not make one invalid
@@ -136,7 +136,7 @@ func (q Query) check(c *checker) {
 			}
 		}
 	}
-	if c.atMost("action", len(q.Actions), MaxFilterValues) {
+	if c.atMost("action", len(q.Actions), MaxFilterActions) {
 		for _, v := range q.Actions {
 			if !isActionPattern(v) {
 				c.add("action", "%q is not an action, like contacts.member.added, or all below one, like contacts.*", shorten(v))

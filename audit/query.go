@@ -11,7 +11,8 @@ const (
 	MaxScan           = 5000   // events a page, for exports and the tail
 	DefaultPage       = 50     // events a page where none is asked for
 	DefaultCountLimit = 10_000 // how far a page's total is counted where not said otherwise
-	MaxFilterValues   = 100    // values of one filter
+	MaxFilterValues   = 100    // values of one filter but actions
+	MaxFilterActions  = 200    // values of the filter of actions: as many as a reminder has, so that each is a query
 	MaxTextBytes      = 2048   // of the text of a query
 	MaxTextTerms      = 64     // words, phrases and qualifiers of one query
 )

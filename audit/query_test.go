@@ -92,6 +92,7 @@ func TestParseQueryNamesEveryBadValue(t *testing.T) {
 		{"two texts", "q=a&q=b", "q", "is given 2 times"},
 		{"an empty span", "from=2026-11-20&to=2026-11-20", "from", "must be before to"},
 		{"an unbalanced quote", "q=%22a", "q", "no closing quote"},
+		{"201 actions", strings.Repeat("action=a&", MaxFilterActions+1), "action", "has 201 entries; at most 200"},
 		{"101 values", strings.Repeat("actor=a&", MaxFilterValues+1), "actor", "has 101 entries; at most 100"},
 	}
 	for _, tt := range tests {

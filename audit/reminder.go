@@ -28,7 +28,7 @@ const (
 
 // Limits of reminders.
 const (
-	MaxReminderActions    = 200
+	MaxReminderActions    = MaxFilterActions
 	MaxReminderRecipients = 50
 	MaxReminders          = 200 // an organization
 	// DigestExamples is how many events a digest names; the rest is counted.

@@ -19,8 +19,9 @@ func (r Reminder) Matches(action string) bool {
 // not in quiet hours, whose end is then the time. An immediate window closes at once, one of ten minutes ten minutes after first, an
 // hourly and a daily one at the next full hour and midnight of the reminder's zone. All of it goes by the zone's wall clock, across changes of
 // its offset: quiet hours that end at a time which the clock leaps over end with the leap. A zone that is not known counts as UTC.
-func (r Reminder) SendAt(first, now time.Time) time.Time {
-	zone := r.location()
+func (r Reminder) SendAt(first, now time.Time) time.Time { return r.sendAt(r.location(), first, now) }
+
+func (r Reminder) sendAt(zone *time.Location, first, now time.Time) time.Time {
 	at := now
 	switch r.Window {
 	case WindowTenMinutes:

@@ -133,6 +133,19 @@ func (r Reminder) Validate() error {
 		c.add("channels", "is required: at least one of %s", either(words(Channels())))
 	}
 	c.recipients(r.Recipients)
+	c.schedule(r)
+	return c.err()
+}
+
+// ValidateSchedule says whether the reminder can be rehearsed: its actions, window, quiet hours and time zone, and nothing else.
+func (r Reminder) ValidateSchedule() error {
+	var c checker
+	c.actions(r.Actions)
+	c.schedule(r)
+	return c.err()
+}
+
+func (c *checker) schedule(r Reminder) {
 	c.enum("window", string(r.Window), words([]Window{WindowImmediate, WindowTenMinutes, WindowHourly, WindowDaily}))
 	if q := r.QuietHours; q != nil {
 		c.clock("quiet_hours.start", q.Start)
@@ -144,7 +157,6 @@ func (r Reminder) Validate() error {
 	if _, err := time.LoadLocation(r.TimeZone); err != nil || r.TimeZone == "Local" {
 		c.add("time_zone", "%q is not a time zone: it must be an IANA name, like Europe/Berlin, or empty for UTC", shorten(r.TimeZone))
 	}
-	return c.err()
 }
 
 func (c *checker) actions(patterns []string) {

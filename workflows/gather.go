@@ -11,15 +11,6 @@ import (
 	"github.com/audittrail/audittrail/audit"
 )
 
-// An immediate window is not sent at its first match but when matches stop streaming in, so that a burst is one digest: at least
-// gatherLeast after the first, gatherQuiet after the last, and at most gatherMost after the first. Hints come once a second,
-// so a stream goes on where the next batch comes within gatherQuiet; and the message still leaves within five seconds.
-const (
-	gatherLeast = 2 * time.Second
-	gatherQuiet = 1500 * time.Millisecond
-	gatherMost  = 4 * time.Second
-)
-
 // Gathered is what an open window holds. The zero value is an empty window.
 type Gathered struct {
 	Count  int
@@ -62,9 +53,7 @@ func (g *Gathered) add(b activities.Batch, seen *seen, now time.Time) {
 }
 
 // quiet is when an immediate window may be sent.
-func (g *Gathered) quiet() time.Time {
-	return earlier(g.Began.Add(gatherMost), later(g.Began.Add(gatherLeast), g.Latest.Add(gatherQuiet)))
-}
+func (g *Gathered) quiet() time.Time { return audit.BurstEnd(g.Began, g.Latest) }
 
 func (g *Gathered) digest(reminder, id string) audit.Digest {
 	return audit.Digest{ID: id, Reminder: reminder, Count: g.Count, Events: g.Events, From: g.Oldest, To: g.Newest}

@@ -43,6 +43,11 @@ var filterCases = []testCase{
 		for i := range audit.MaxFilterValues - 1 {
 			manyActors = append(manyActors, fmt.Sprint("nobody", i))
 		}
+		manyActions := []string{"enterprise.*"}
+		for i := range audit.MaxFilterActions - 2 {
+			manyActions = append(manyActions, fmt.Sprint("nothing.", i, ".done"))
+		}
+		manyActions = append(manyActions, "contacts.member.added")
 		each(s, map[string]filterRow{
 			"nothing asked finds everything":             {audit.Query{}, []string{"f1", "f2", "f3", "f4", "f5", "f6", "f7", "f8"}},
 			"one log":                                    {audit.Query{Logs: []audit.Log{audit.LogLogin}}, []string{"f1", "f2"}},
@@ -60,6 +65,7 @@ var filterCases = []testCase{
 			"an actor in capitals is another":            {audit.Query{Actors: []string{"U_1"}}, []string{"f7"}},
 			"two actors":                                 {audit.Query{Actors: []string{"u_3", "u_11"}}, []string{"f5", "f8"}},
 			"a hundred actors":                           {audit.Query{Actors: manyActors}, []string{"f8"}},
+			"two hundred actions":                        {audit.Query{Actions: manyActions}, []string{"f3", "f7", "f8"}},
 			"one outcome":                                {audit.Query{Outcomes: []audit.Outcome{audit.OutcomeFailure}}, []string{"f2", "f4"}},
 			"two outcomes":                               {audit.Query{Outcomes: []audit.Outcome{audit.OutcomeFailure, audit.OutcomeUnknown}}, []string{"f2", "f4", "f5"}},
 			"an IPv4 address":                            {audit.Query{IPs: networks("10.0.0.1/32")}, []string{"f1"}},
