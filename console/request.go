@@ -171,7 +171,7 @@ func (con *Console) noPage(c *fiber.Ctx, err error) error {
 	setHeaders(c)
 	var refused *fiber.Error
 	if errors.As(err, &refused) && refused.Code == http.StatusNotFound {
-		err = audit.NotFound("page")
+		err = audit.Errorf(audit.CodeNotFound, "The address may be mistyped, or what it showed is no longer there.")
 	}
 	by, csrf, authErr := con.cfg.Sessions.Authenticate(ctx, r.cookie())
 	if authErr == nil {
