@@ -17,6 +17,7 @@ type Manifest struct {
 	Export      string             `json:"export"`
 	Query       audit.Query        `json:"query"`
 	Format      audit.ExportFormat `json:"format"`
+	Columns     []string           `json:"columns,omitempty"` // where some were chosen
 	RequestedBy string             `json:"requested_by"`
 	RequestedAt time.Time          `json:"requested_at"`
 	// Counted is how many rows matched when the export began, Matched how many of them there were when it was complete, and Rows
@@ -111,7 +112,7 @@ func (a *Exports) reconcile(ctx context.Context, export audit.Export, written in
 
 func (a *Exports) writeManifest(ctx context.Context, ref ExportRef, export audit.Export, matched, written int64) (audit.ExportFile, error) {
 	manifest := Manifest{
-		Export: export.ID, Query: export.Query, Format: export.Format, RequestedBy: export.RequestedBy, RequestedAt: export.RequestedAt,
+		Export: export.ID, Query: export.Query, Format: export.Format, Columns: export.Columns, RequestedBy: export.RequestedBy, RequestedAt: export.RequestedAt,
 		Counted: export.Matched, Matched: matched, Rows: written, Files: export.Files,
 	}
 	if gone := export.Matched - written; gone > 0 {

@@ -78,7 +78,7 @@ type partWriter struct {
 }
 
 func (p *partWriter) write(ctx context.Context, w io.Writer, after *audit.Position) (*audit.Position, error) {
-	file, err := rows.New(p.export.Format, w)
+	file, err := rows.New(p.export.Format, p.export.Columns, w)
 	if err != nil {
 		return nil, err
 	}

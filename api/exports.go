@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -28,6 +29,7 @@ type exportInput struct {
 	Text     string   `json:"q"`
 	Format   string   `json:"format"`
 	Mode     string   `json:"mode"`
+	Columns  []string `json:"columns"`
 }
 
 // query reads the filters by the same rules as those of a search.
@@ -37,27 +39,29 @@ func (in exportInput) query() (audit.Query, error) {
 	return audit.ParseQuery(values)
 }
 
-func (in exportInput) formatAndMode() (audit.ExportFormat, audit.ExportMode, error) {
+// form reads what to make of the rows: format, mode and columns.
+func (in exportInput) form() (audit.Export, error) {
 	var fields []audit.FieldError
-	format, mode := audit.ExportFormat(in.Format), audit.ExportMode(in.Mode)
-	switch format {
+	e := audit.Export{Format: audit.ExportFormat(in.Format), Mode: audit.ExportMode(in.Mode), Columns: in.Columns}
+	switch e.Format {
 	case "":
-		format = audit.FormatCSV
+		e.Format = audit.FormatCSV
 	case audit.FormatCSV, audit.FormatXLSX, audit.FormatNDJSON:
 	default:
 		fields = append(fields, audit.FieldError{Field: "format", Message: "must be csv, xlsx or ndjson"})
 	}
-	switch mode {
+	switch e.Mode {
 	case "":
-		mode = audit.ModeLatest
+		e.Mode = audit.ModeLatest
 	case audit.ModeLatest, audit.ModeAll:
 	default:
 		fields = append(fields, audit.FieldError{Field: "mode", Message: "must be latest or all"})
 	}
+	var formErr error
 	if len(fields) > 0 {
-		return "", "", audit.Invalid(fields...)
+		formErr = audit.Invalid(fields...)
 	}
-	return format, mode, nil
+	return e, joinFields(formErr, audit.ValidateColumns(e.Format, e.Columns))
 }
 
 // exportView is an export as clients see it.
@@ -115,11 +119,12 @@ func (s *Server) createExport(r *request) error {
 		return err
 	}
 	q, queryErr := in.query()
-	format, mode, formErr := in.formatAndMode()
+	e, formErr := in.form()
 	if err := joinFields(queryErr, formErr); err != nil {
 		return err
 	}
-	e, err := s.planExport(r, q, format, mode)
+	e.Query = q
+	e, err := s.planExport(r, e)
 	if err != nil {
 		return err
 	}
@@ -131,21 +136,21 @@ func (s *Server) createExport(r *request) error {
 
 func filesOf(rows int64) int64 { return max(1, (rows+audit.ExportRows-1)/audit.ExportRows) }
 
-// planExport counts, exactly, what the export of the narrowed query would hold now. It does not wait for what is on its way into the index, which
+// planExport makes an export of that query, format, mode and columns, and counts, exactly, what it would hold now. It does not wait for what is on its way into the index, which
 // may take seconds with several processes: the export itself does, and counts again.
-func (s *Server) planExport(r *request, q audit.Query, format audit.ExportFormat, mode audit.ExportMode) (audit.Export, error) {
-	q, err := r.by.Narrow(q)
+func (s *Server) planExport(r *request, e audit.Export) (audit.Export, error) {
+	q, err := r.by.Narrow(e.Query)
 	if err != nil {
 		return audit.Export{}, err
 	}
-	e := audit.Export{ID: newID(), Organization: r.by.Organization, RequestedBy: r.by.Member, Query: q, Format: format, Mode: mode,
+	e = audit.Export{ID: newID(), Organization: r.by.Organization, RequestedBy: r.by.Member, Query: q, Format: e.Format, Mode: e.Mode, Columns: e.Columns,
 		Status: audit.ExportRunning, RequestedAt: s.now().UTC().Truncate(audit.TimePrecision), Files: []audit.ExportFile{}}
 	page, err := s.cfg.Events.Search(r.ctx, r.by.Organization, audit.Search{Query: q, Limit: 1, CountLimit: audit.CountAll})
 	if err != nil {
 		return audit.Export{}, err
 	}
 	e.Matched, e.Rows = page.Total.Value, page.Total.Value
-	if mode == audit.ModeLatest {
+	if e.Mode == audit.ModeLatest {
 		e.Rows = min(e.Rows, audit.ExportRows)
 	}
 	e.Truncated = e.Matched - e.Rows
@@ -157,7 +162,7 @@ func (s *Server) planExport(r *request, q audit.Query, format audit.ExportFormat
 func (s *Server) startExport(r *request, e audit.Export) error {
 	trail := entry{action: audit.ActionExportRequested, message: r.by.MemberName + " requested an export",
 		targets: []audit.Target{{Type: "export", ID: e.ID}}, metadata: map[string]string{"query": e.Query.Values().Encode(),
-			"format": string(e.Format), "mode": string(e.Mode), "again_of": e.AgainOf}}
+			"format": string(e.Format), "mode": string(e.Mode), "columns": strings.Join(e.Columns, ","), "again_of": e.AgainOf}}
 	err := s.recorded(r, r.by, trail, func() error {
 		stored, err := s.cfg.Exports.PutExport(r.ctx, e)
 		if err != nil {
@@ -243,13 +248,13 @@ func (s *Server) getExport(r *request) error {
 	return r.json(http.StatusOK, s.viewExport(e))
 }
 
-// againExport is POST /v1/exports/{id}/again: the same filters, as far as the caller sees them now, in a new export.
+// againExport is POST /v1/exports/{id}/again: the same filters and columns, as far as the caller sees them now, in a new export.
 func (s *Server) againExport(r *request) error {
 	old, err := s.export(r)
 	if err != nil {
 		return err
 	}
-	e, err := s.planExport(r, old.Query, old.Format, old.Mode)
+	e, err := s.planExport(r, old)
 	if err != nil {
 		return err
 	}

@@ -283,6 +283,55 @@ func TestRevokingWinsOverAWorkflowThatWritesItsProgress(t *testing.T) {
 	}
 }
 
+func TestAnExportKeepsItsColumns(t *testing.T) {
+	g := newRig(t)
+	e := g.request("contact", `{"columns":["message","time"],"format":"xlsx"}`)
+	next := into[exportAnswer](g.do(call{method: "POST", path: "/v1/exports/" + e.ID + "/again", key: "contact"}).want(202))
+	for _, got := range []exportAnswer{e, next, into[exportAnswer](g.do(call{method: "GET", path: "/v1/exports/" + next.ID, key: "contact"}).want(200))} {
+		if !slices.Equal(got.Columns, []string{"message", "time"}) {
+			t.Errorf("columns = %v", got.Columns)
+		}
+	}
+	if all := g.request("contact", `{"columns":[]}`); len(all.Columns) > 0 {
+		t.Errorf("columns of all: %v", all.Columns)
+	}
+	page, err := g.index.Search(t.Context(), "acme", audit.Search{Query: audit.Query{Actions: []string{audit.ActionExportRequested}}, Limit: 10})
+	must(t, err)
+	if got := page.Events[len(page.Events)-1].Metadata["columns"]; got != "message,time" {
+		t.Errorf("recorded columns %q", got)
+	}
+}
+
+func TestColumnsThatAnExportCannotHaveAreNamed(t *testing.T) {
+	g := newRig(t)
+	for name, tc := range map[string]struct {
+		body   string
+		fields []string
+		says   string
+	}{
+		"one that is unknown, and one that is repeated": {`{"columns":["time","Time","ip","time"]}`, []string{"columns[1]", "columns[3]"}, "known are time, received_at, log"},
+		"of whole events":           {`{"format":"ndjson","columns":["time"]}`, []string{"columns"}, "whole events"},
+		"of a format that is none":  {`{"format":"pdf","columns":["nonsense"]}`, []string{"format", "columns[0]"}, "csv, xlsx or ndjson"},
+		"more than there are":       {`{"columns":["` + strings.Repeat(`time","`, 20) + `time"]}`, []string{"columns"}, "at most 20"},
+		"what is not a list at all": {`{"columns":"time,ip"}`, []string{"columns"}, "must be an array"},
+	} {
+		a := g.do(call{method: "POST", path: "/v1/exports?dry_run=true", key: "admin", body: tc.body}).want(422)
+		if got := a.fields(); !slices.Equal(got, tc.fields) || !strings.Contains(string(a.body), tc.says) {
+			t.Errorf("%s: fields = %q\n%s", name, got, a.body)
+		}
+	}
+}
+
+func TestTheContractNamesEveryColumn(t *testing.T) {
+	var documented []string
+	for _, name := range contractOf(t).doc.Components.Schemas["Column"].Value.Enum {
+		documented = append(documented, fmt.Sprint(name))
+	}
+	if !slices.Equal(documented, audit.ColumnNames()) {
+		t.Errorf("the contract has %v", documented)
+	}
+}
+
 func TestAgainMakesANewExportOfTheSameFilters(t *testing.T) {
 	g := newRig(t)
 	g.addEvents("acme", event(1, audit.LogLogin, "login.failed", "u_1"))

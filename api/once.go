@@ -3,6 +3,7 @@ package api
 import (
 	"crypto/sha256"
 	"net/http"
+	"slices"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -45,7 +46,7 @@ func (s *Server) startedBefore(r *request, e audit.Export) (started bool, err er
 	if err != nil {
 		return false, err
 	}
-	if old.Query.Values().Encode() != e.Query.Values().Encode() || old.Format != e.Format || old.Mode != e.Mode || old.AgainOf != e.AgainOf {
+	if old.Query.Values().Encode() != e.Query.Values().Encode() || old.Format != e.Format || old.Mode != e.Mode || old.AgainOf != e.AgainOf || !slices.Equal(old.Columns, e.Columns) {
 		return false, audit.InvalidField(headerOnce, "was used for another export already; take a new one")
 	}
 	r.c.Response().Header.Set(fiber.HeaderLocation, "/v1/exports/"+old.ID)

@@ -29,6 +29,7 @@ func TestAnExportThatIsAskedForTwiceWithOneKeyStartsOnce(t *testing.T) {
 	if got := refused.want(422).fields(); len(got) != 1 || got[0] != headerOnce {
 		t.Errorf("another export with the same key: fields %v", got)
 	}
+	ask("admin", "/v1/exports", `{"log":["login"],"columns":["time"]}`, "form-1").want(422)
 	ask("admin", "/v1/exports", `{}`, strings.Repeat("x", 129)).want(422)
 	repeated := ask("admin", "/v1/exports/"+first.ID+"/again", "", "form-2")
 	twice := ask("admin", "/v1/exports/"+first.ID+"/again", "", "form-2")

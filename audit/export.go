@@ -47,7 +47,9 @@ type Export struct {
 	Query        Query        `json:"query"`        // as narrowed to what the requester may see
 	Format       ExportFormat `json:"format"`
 	Mode         ExportMode   `json:"mode"`
-	Status       ExportStatus `json:"status"`
+	// Columns are those of CSV and XLSX files, in their order; none means all.
+	Columns []string     `json:"columns,omitempty"`
+	Status  ExportStatus `json:"status"`
 	// RequestedAt also bounds the rows: what was received after it is not in the export.
 	RequestedAt time.Time `json:"requested_at"`
 	// Matched is how many rows match; Rows how many are in the files, or will be.

@@ -341,6 +341,15 @@ func (sh *shell) testExport(t *testing.T) {
 	if left, err := filepath.Glob(filepath.Join(dir, "*.part")); err != nil || len(left) > 0 {
 		t.Errorf("left over: %v, %v", left, err)
 	}
+	r = sh.command().want(t, 1, "export", "--columns", "time,nonsense")
+	if !strings.Contains(r.stderr, "columns[1]") || !strings.Contains(r.stderr, "actor_name") {
+		t.Errorf("an unknown column: %s", r)
+	}
+	dir = t.TempDir()
+	sh.command().want(t, 0, "export", "--log", "login", "--to", to, "--columns", "id,time", "--dir", dir)
+	if content, err := os.ReadFile(filepath.Join(dir, "events.csv")); err != nil || !strings.HasPrefix(string(content), "\ufeffid,time\r\n") {
+		t.Errorf("chosen columns: %.60q, %v", content, err)
+	}
 	r = sh.command().want(t, 0, "export", "--to", to, "--dir", t.TempDir())
 	if !strings.Contains(r.stderr, "are cut") || !strings.Contains(r.stdout, "20,000") {
 		t.Errorf("an export of the latest: %s", r)

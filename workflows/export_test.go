@@ -190,6 +190,25 @@ func (r *rig) checkParts(rows int) {
 	}
 }
 
+func TestAnExportOfSomeColumnsHasThoseAndItsManifestSaysSo(t *testing.T) {
+	r := newRig(t)
+	r.add(org, 3, nil)
+	in := r.request(func(e *audit.Export) { e.Mode, e.Columns = audit.ModeAll, []string{"message", "action"} })
+	r.after(time.Hour, func() {
+		table := strings.ReplaceAll(string(r.read("x1", "events-0001.csv")), "\r\n", "|")
+		if want := "\ufeffmessage,action|event 2,contacts.member.added|event 1,contacts.member.added|event 0,contacts.member.added|"; table != want {
+			t.Errorf("the file holds %q", table)
+		}
+		var manifest activities.Manifest
+		if err := json.Unmarshal(r.read("x1", "manifest.json"), &manifest); err != nil || !slices.Equal(manifest.Columns, []string{"message", "action"}) {
+			t.Errorf("manifest: %+v, %v", manifest, err)
+		}
+	})
+	if err := r.run(workflows.NameExport, in); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestTroubleBetweenAndDuringPartsNeitherLosesNorRepeatsARow(t *testing.T) {
 	r := newRig(t)
 	r.add(org, 20_500, nil)

@@ -57,7 +57,7 @@ const scanPage = 1000
 func benchScan(b *testing.B, tr *trail) time.Duration {
 	b.Helper()
 	began, n := time.Now(), 0
-	out, err := rows.New(audit.FormatCSV, io.Discard)
+	out, err := rows.New(audit.FormatCSV, nil, io.Discard)
 	if err != nil {
 		b.Fatal(err)
 	}

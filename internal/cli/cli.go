@@ -20,6 +20,7 @@ import (
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"
 
+	"github.com/audittrail/audittrail/audit"
 	"github.com/audittrail/audittrail/internal/app"
 	"github.com/audittrail/audittrail/internal/client"
 	"github.com/audittrail/audittrail/internal/config"
@@ -100,7 +101,8 @@ func Run(ctx context.Context, args []string, opts Options) int {
 	var root commands
 	parser, err := kong.New(&root, kong.Name("audittrail"), kong.Description(description),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, Tree: false, WrapUpperBound: 110}),
-		kong.Writers(opts.Stdout, opts.Stderr), kong.Exit(func(code int) { panic(exit(code)) }))
+		kong.Writers(opts.Stdout, opts.Stderr), kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.Vars{"columns": strings.Join(audit.ColumnNames(), ", ")})
 	if err != nil {
 		fmt.Fprintln(opts.Stderr, "audittrail:", err)
 		return ExitFailure

@@ -17,17 +17,18 @@ const byteOrderMark = "\ufeff"
 // export is evidence.
 type csvFile struct {
 	buffered
-	row []string
+	cells cells
+	row   []string
 }
 
-func newCSV(w io.Writer) *csvFile {
-	f := &csvFile{buffered: buffered{w: w, buf: []byte(byteOrderMark)}}
-	f.append(Columns())
+func newCSV(w io.Writer, columns []string) *csvFile {
+	f := &csvFile{buffered: buffered{w: w, buf: []byte(byteOrderMark)}, cells: cellsOf(columns)}
+	f.append(columns)
 	return f
 }
 
 func (f *csvFile) Write(e *audit.Event) error {
-	f.row = cells(f.row[:0], e)
+	f.row = f.cells.append(f.row[:0], e)
 	f.append(f.row)
 	return f.flush(flushAt)
 }

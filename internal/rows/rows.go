@@ -21,13 +21,20 @@ type Writer interface {
 	Close() error
 }
 
-// New begins a file of the format on w: where the format has a header, a file without rows is the header alone.
-func New(format audit.ExportFormat, w io.Writer) (Writer, error) {
+// New begins a file of the format on w: where the format has a header, a file without rows is the header alone. The columns are in the
+// order given, and all where none are; audit.ValidateColumns says which a format takes.
+func New(format audit.ExportFormat, columns []string, w io.Writer) (Writer, error) {
+	if err := audit.ValidateColumns(format, columns); err != nil {
+		return nil, err
+	}
+	if len(columns) == 0 {
+		columns = audit.ColumnNames()
+	}
 	switch format {
 	case audit.FormatCSV:
-		return newCSV(w), nil
+		return newCSV(w, columns), nil
 	case audit.FormatXLSX:
-		return newXLSX(w)
+		return newXLSX(w, columns)
 	case audit.FormatNDJSON:
 		return newNDJSON(w), nil
 	}
@@ -37,28 +44,54 @@ func New(format audit.ExportFormat, w io.Writer) (Writer, error) {
 // Extension is the end of a file's name in the format, without the dot.
 func Extension(format audit.ExportFormat) string { return string(format) }
 
-// Columns returns the header of CSV and XLSX files, in order.
-func Columns() []string {
-	return []string{
-		"time", "received_at", "log", "range", "action", "product", "outcome",
-		"actor_id", "actor_name", "actor_type", "targets",
-		"ip", "platform", "user_agent", "country", "city",
-		"message", "changes", "metadata", "id",
-	}
+// values are how the columns of audit.Columns are written, by name. Lists become one readable line; NDJSON is the format that loses nothing.
+var values = map[string]func(*audit.Event) string{
+	"time":        func(e *audit.Event) string { return e.Time.UTC().Format(audit.TimeLayout) },
+	"received_at": func(e *audit.Event) string { return e.ReceivedAt.UTC().Format(audit.TimeLayout) },
+	"log":         func(e *audit.Event) string { return string(e.Log) },
+	"range":       (*audit.Event).Range,
+	"action":      func(e *audit.Event) string { return e.Action },
+	"product":     func(e *audit.Event) string { return e.Product },
+	"outcome":     func(e *audit.Event) string { return string(e.Outcome) },
+	"actor_id":    func(e *audit.Event) string { return e.Actor.ID },
+	"actor_name":  func(e *audit.Event) string { return e.Actor.Name },
+	"actor_type":  func(e *audit.Event) string { return e.Actor.Type },
+	"targets":     func(e *audit.Event) string { return targets(e.Targets) },
+	"ip":          address,
+	"platform":    func(e *audit.Event) string { return e.Source.Platform },
+	"user_agent":  func(e *audit.Event) string { return e.Source.UserAgent },
+	"country":     func(e *audit.Event) string { return e.Source.Location.Country },
+	"city":        func(e *audit.Event) string { return e.Source.Location.City },
+	"message":     func(e *audit.Event) string { return e.Message },
+	"changes":     func(e *audit.Event) string { return changes(e.Changes) },
+	"metadata":    func(e *audit.Event) string { return metadata(e.Metadata) },
+	"id":          func(e *audit.Event) string { return e.ID },
 }
 
-// cells appends the values of the columns to dst. Lists become one readable line; NDJSON is the format that loses nothing.
-func cells(dst []string, e *audit.Event) []string {
-	ip := ""
-	if e.Source.IP.IsValid() {
-		ip = e.Source.IP.String()
+// cells writes a row.
+type cells []func(*audit.Event) string
+
+func cellsOf(columns []string) cells {
+	c := make(cells, len(columns))
+	for i, name := range columns {
+		c[i] = values[name]
 	}
-	return append(dst,
-		e.Time.UTC().Format(audit.TimeLayout), e.ReceivedAt.UTC().Format(audit.TimeLayout),
-		string(e.Log), e.Range(), e.Action, e.Product, string(e.Outcome),
-		e.Actor.ID, e.Actor.Name, e.Actor.Type, targets(e.Targets),
-		ip, e.Source.Platform, e.Source.UserAgent, e.Source.Location.Country, e.Source.Location.City,
-		e.Message, changes(e.Changes), metadata(e.Metadata), e.ID)
+	return c
+}
+
+// append appends the values of the columns to dst.
+func (c cells) append(dst []string, e *audit.Event) []string {
+	for _, value := range c {
+		dst = append(dst, value(e))
+	}
+	return dst
+}
+
+func address(e *audit.Event) string {
+	if !e.Source.IP.IsValid() {
+		return ""
+	}
+	return e.Source.IP.String()
 }
 
 // targets writes "Bob Lee (member u_42); Sales (department d_7)".

@@ -37,8 +37,13 @@ func event() audit.Event {
 
 func write(t testing.TB, format audit.ExportFormat, events ...audit.Event) []byte {
 	t.Helper()
+	return writeColumns(t, format, nil, events...)
+}
+
+func writeColumns(t testing.TB, format audit.ExportFormat, columns []string, events ...audit.Event) []byte {
+	t.Helper()
 	var b bytes.Buffer
-	w, err := rows.New(format, &b)
+	w, err := rows.New(format, columns, &b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +93,7 @@ var wantRow = []string{
 
 func TestARowHasTheSameCellsInCSVAndXLSX(t *testing.T) {
 	table := readCSV(t, write(t, audit.FormatCSV, event()))
-	if len(table) != 2 || !slices.Equal(table[0], rows.Columns()) || !slices.Equal(table[1], wantRow) {
+	if len(table) != 2 || !slices.Equal(table[0], audit.ColumnNames()) || !slices.Equal(table[1], wantRow) {
 		t.Errorf("csv: got %q", table)
 	}
 	f := readXLSX(t, write(t, audit.FormatXLSX, event()))
@@ -96,11 +101,39 @@ func TestARowHasTheSameCellsInCSVAndXLSX(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got) != 2 || !slices.Equal(got[0], rows.Columns()) || !slices.Equal(got[1], wantRow) {
+	if len(got) != 2 || !slices.Equal(got[0], audit.ColumnNames()) || !slices.Equal(got[1], wantRow) {
 		t.Errorf("xlsx: got %q", got)
 	}
 	if sheets := f.GetSheetList(); !slices.Equal(sheets, []string{"Events"}) {
 		t.Errorf("sheets: %q", sheets)
+	}
+}
+
+func TestChosenColumnsStandInTheirOrder(t *testing.T) {
+	columns := []string{"message", "time", "ip"}
+	want := [][]string{columns, {wantRow[16], wantRow[0], wantRow[11]}}
+	if table := readCSV(t, writeColumns(t, audit.FormatCSV, columns, event())); !slices.EqualFunc(table, want, slices.Equal) {
+		t.Errorf("csv: got %q", table)
+	}
+	got, err := readXLSX(t, writeColumns(t, audit.FormatXLSX, columns, event())).GetRows("Events")
+	if err != nil || !slices.EqualFunc(got, want, slices.Equal) {
+		t.Errorf("xlsx: got %q, %v", got, err)
+	}
+	for i, name := range audit.ColumnNames() {
+		if table := readCSV(t, writeColumns(t, audit.FormatCSV, []string{name}, event())); len(table) != 2 || table[1][0] != wantRow[i] {
+			t.Errorf("%s alone: got %q, want %q", name, table, wantRow[i])
+		}
+	}
+}
+
+func TestColumnsThatAFileCannotHaveAreRefused(t *testing.T) {
+	for _, c := range []struct {
+		format  audit.ExportFormat
+		columns []string
+	}{{audit.FormatCSV, []string{"nonsense"}}, {audit.FormatXLSX, []string{"time", "time"}}, {audit.FormatNDJSON, []string{"time"}}} {
+		if _, err := rows.New(c.format, c.columns, io.Discard); audit.CodeOf(err) != audit.CodeInvalid {
+			t.Errorf("%s with %q: %v", c.format, c.columns, err)
+		}
 	}
 }
 
@@ -122,11 +155,11 @@ func TestNDJSONLosesNothing(t *testing.T) {
 }
 
 func TestAFileWithoutRowsIsItsHeader(t *testing.T) {
-	if table := readCSV(t, write(t, audit.FormatCSV)); len(table) != 1 || !slices.Equal(table[0], rows.Columns()) {
+	if table := readCSV(t, write(t, audit.FormatCSV)); len(table) != 1 || !slices.Equal(table[0], audit.ColumnNames()) {
 		t.Errorf("csv: %q", table)
 	}
 	got, err := readXLSX(t, write(t, audit.FormatXLSX)).GetRows("Events")
-	if err != nil || len(got) != 1 || !slices.Equal(got[0], rows.Columns()) {
+	if err != nil || len(got) != 1 || !slices.Equal(got[0], audit.ColumnNames()) {
 		t.Errorf("xlsx: %q, %v", got, err)
 	}
 	if data := write(t, audit.FormatNDJSON); len(data) != 0 {
@@ -203,7 +236,7 @@ func TestTheSameRowsMakeTheSameBytes(t *testing.T) {
 }
 
 func TestAnUnknownFormatIsAnError(t *testing.T) {
-	if _, err := rows.New("pdf", io.Discard); audit.CodeOf(err) != audit.CodeInvalid {
+	if _, err := rows.New("pdf", nil, io.Discard); audit.CodeOf(err) != audit.CodeInvalid {
 		t.Errorf("got %v", err)
 	}
 }
@@ -221,7 +254,7 @@ func (f *full) Write(p []byte) (int, error) {
 
 func TestAFullDiskIsAnError(t *testing.T) {
 	for _, format := range []audit.ExportFormat{audit.FormatCSV, audit.FormatXLSX, audit.FormatNDJSON} {
-		w, err := rows.New(format, &full{left: 100})
+		w, err := rows.New(format, nil, &full{left: 100})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -259,7 +292,7 @@ func FuzzCSVCellsComeBackAsTheyWere(f *testing.F) {
 func BenchmarkCSV(b *testing.B) {
 	e := event()
 	b.Run("rows", func(b *testing.B) {
-		w, err := rows.New(audit.FormatCSV, io.Discard)
+		w, err := rows.New(audit.FormatCSV, nil, io.Discard)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -29,16 +29,17 @@ type workbook struct {
 	stream *excelize.StreamWriter
 	rows   int
 	cut    int
-	cells  []string
+	cells  cells
+	row    []string
 	values []any
 	closed bool
 }
 
-func newXLSX(w io.Writer) (*workbook, error) {
+func newXLSX(w io.Writer, columns []string) (*workbook, error) {
 	f := excelize.NewFile()
 	// The library would put the whole file together in memory first; this way it goes to w as it is made.
 	f.SetZipWriter(func(io.Writer) excelize.ZipWriter { return zip.NewWriter(w) })
-	b := &workbook{file: f}
+	b := &workbook{file: f, cells: cellsOf(columns)}
 	err := f.SetSheetName("Sheet1", sheetEvents)
 	if err == nil {
 		b.stream, err = f.NewStreamWriter(sheetEvents)
@@ -47,7 +48,7 @@ func newXLSX(w io.Writer) (*workbook, error) {
 		err = b.stream.SetPanes(&excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"})
 	}
 	if err == nil {
-		err = b.add(Columns())
+		err = b.add(columns)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("begin the workbook: %w", err), f.Close())
@@ -56,8 +57,8 @@ func newXLSX(w io.Writer) (*workbook, error) {
 }
 
 func (b *workbook) Write(e *audit.Event) error {
-	b.cells = cells(b.cells[:0], e)
-	return b.add(b.cells)
+	b.row = b.cells.append(b.row[:0], e)
+	return b.add(b.row)
 }
 
 func (b *workbook) add(row []string) error {

@@ -18,7 +18,7 @@ func export(organization, member, id string, requested time.Time) audit.Export {
 		Query: audit.Query{Logs: []audit.Log{audit.LogLogin}, Ranges: []string{"contacts"}, Actions: []string{"contacts.*"}, Actors: []string{"u/1"},
 			Outcomes: []audit.Outcome{audit.OutcomeFailure}, IPs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("2001:db8::1/128")},
 			From: at(-100), To: at(-1), Text: `"a phrase" -<b>`},
-		Format: audit.FormatXLSX, Mode: audit.ModeAll, Status: audit.ExportRunning, RequestedAt: requested,
+		Format: audit.FormatXLSX, Mode: audit.ModeAll, Columns: []string{"message", "time"}, Status: audit.ExportRunning, RequestedAt: requested,
 		Matched: 1 << 40, Rows: 40_000, Truncated: 3, Done: 20_000, ReadyAt: at(50), ExpiresAt: at(60),
 		Files: []audit.ExportFile{{Name: "part-1.xlsx", Rows: 20_000, Bytes: 1 << 33, SHA256: hex.EncodeToString(hashOf("x"))}},
 		Error: "the disk is full", AgainOf: "e0"}
