@@ -270,8 +270,16 @@ func (p *Page) Value(expression string, out any) {
 // Wait waits until the JavaScript expression is true, and says what it waited for where it never is.
 func (p *Page) Wait(what, expression string) {
 	p.t.Helper()
-	_, err := ask(p, Patience, chromedp.Poll[bool]("Boolean("+expression+")", chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(Patience)))
-	p.must("wait until "+what, err)
+	deadline := time.Now().Add(Patience)
+	for {
+		left := time.Until(deadline)
+		_, err := ask(p, left, chromedp.Poll[bool]("Boolean("+expression+")", chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(left)))
+		if err != nil && strings.Contains(err.Error(), "(-32000)") && time.Now().Before(deadline) {
+			continue // the page that was asked made way for the next one
+		}
+		p.must("wait until "+what, err)
+		return
+	}
 }
 
 // WaitText waits until what the CSS selector finds holds the text.
