@@ -10,6 +10,7 @@ func tables() map[string][]line {
 			{"newest page", newestPages(10)},
 			{"full-text page", textPages},
 			{"summary", summaries},
+			{"console", consolePages},
 			{"export rate", exportRate},
 			{"export memory", exportMemory},
 			{"disk", diskSize},
