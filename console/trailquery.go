@@ -1,0 +1,230 @@
+package console
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/audittrail/audittrail/audit"
+)
+
+// preset is a span of time that ends now.
+type preset struct {
+	Value, Label string
+	days         int
+}
+
+// presets are what the filter of time offers. "" is all that is kept, and "range" what the fields beside it say.
+var presets = []preset{
+	{"", "All six months", 0}, {"today", "Today", 1}, {"7d", "Last 7 days", 7}, {"30d", "Last 30 days", 30}, {"90d", "Last 90 days", 90}, {"range", "From … to …", 0},
+}
+
+// hideOwn keeps the trail's own reading out of the lists: who looks at the trail is on record too, and a list in which every look adds a row soon shows
+// nothing else.
+var hideOwn = audit.Not{Expr: audit.Qualifier{Field: audit.FieldRange, Value: audit.RangeAuditTrail}}
+
+// trailQuery is what the address of a list asks for.
+type trailQuery struct {
+	page trailPage
+	zone *time.Location
+	now  time.Time
+	// values are the filters as the address has them, without empty ones and without the place in the list.
+	values url.Values
+	cursor string
+	// back are the cursors of the pages before this one, the newest page (which has none) left out.
+	back []string
+	// event is the one that is shown beside the list.
+	event string
+	exact bool
+}
+
+// formNames are the filters that an address of a list may hold.
+var formNames = []string{"q", "range", "action", "actor", "outcome", "platform", "ip", "when", "from", "to", "own"}
+
+// maxBack is how many pages back one can turn. From farther on one begins again.
+const maxBack = 20
+
+func (r *request) trailQuery(page trailPage) trailQuery {
+	t := trailQuery{page: page, zone: r.zone, now: r.con.now(), values: url.Values{}}
+	for _, name := range formNames {
+		if some := filled(r.query[name]); some != nil {
+			t.values[name] = some
+		}
+	}
+	if when := t.values.Get("when"); when != "" && when != "range" {
+		t.values.Del("from")
+		t.values.Del("to")
+	} else if !t.values.Has("from") && !t.values.Has("to") {
+		t.values.Del("when")
+	}
+	t.cursor, t.event, t.exact = r.query.Get("cursor"), r.query.Get("event"), r.query.Get("total") == "exact"
+	if back := r.query.Get("back"); back != "" {
+		t.back = strings.Split(back, "~")
+	}
+	return t
+}
+
+// filters are the parameters of GET /v1/events that the query means. An error names the field.
+func (t trailQuery) filters() (url.Values, error) {
+	values := url.Values{"log": {string(t.page.log)}}
+	for _, name := range []string{"range", "action", "actor", "outcome", "ip"} {
+		if some := t.values[name]; some != nil {
+			values[name] = some
+		}
+	}
+	from, to, err := t.span()
+	if err != nil {
+		return nil, err
+	}
+	if !from.IsZero() {
+		values.Set("from", from.UTC().Format(time.RFC3339))
+	}
+	if !to.IsZero() {
+		values.Set("to", to.UTC().Format(time.RFC3339))
+	}
+	text, err := t.text()
+	if err != nil {
+		return nil, err
+	}
+	if text != "" {
+		values.Set("q", text)
+	}
+	return values, nil
+}
+
+// text is the text that was typed, with what the other fields add to it.
+func (t trailQuery) text() (string, error) {
+	typed := t.values.Get("q")
+	expr, err := audit.ParseText(typed)
+	if err != nil {
+		return "", err
+	}
+	var more audit.And
+	for _, platform := range t.values["platform"] {
+		more = append(more, audit.Qualifier{Field: audit.FieldPlatform, Value: platform})
+	}
+	if t.hidesOwn() {
+		more = append(more, hideOwn)
+	}
+	if len(more) == 0 {
+		return typed, nil
+	}
+	if typed != "" {
+		more = append(more, expr)
+	}
+	return more.String(), nil
+}
+
+// hidesOwn says whether the trail's own reading is left out: where it could be seen, unless it is asked for.
+func (t trailQuery) hidesOwn() bool {
+	own := func(name string) bool { return audit.RangeOf(name) == audit.RangeAuditTrail }
+	return t.page.log == audit.LogOperation && t.values.Get("own") != "show" && !slices.ContainsFunc(t.values["range"], own) &&
+		!slices.ContainsFunc(t.values["action"], own) && !strings.Contains(t.values.Get("q"), audit.RangeAuditTrail)
+}
+
+// span is the time that is asked for; zero where it is open.
+func (t trailQuery) span() (from, to time.Time, err error) {
+	for _, p := range presets {
+		if p.days > 0 && p.Value == t.values.Get("when") {
+			year, month, day := t.now.In(t.zone).Date()
+			return time.Date(year, month, day-p.days+1, 0, 0, 0, 0, t.zone), time.Time{}, nil
+		}
+	}
+	if from, err = t.moment("from", 0); err != nil {
+		return from, to, err
+	}
+	to, err = t.moment("to", 1)
+	return from, to, err
+}
+
+// moment reads a time: with an offset, or a day or a minute of the reader's zone. A day that ends a span is part of it: days is then 1.
+func (t trailQuery) moment(field string, days int) (time.Time, error) {
+	text := t.values.Get(field)
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at, nil
+	}
+	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05"} {
+		if at, err := time.ParseInLocation(layout, text, t.zone); err == nil {
+			return at, nil
+		}
+	}
+	at, err := time.ParseInLocation(time.DateOnly, text, t.zone)
+	if err != nil {
+		return at, audit.InvalidField(field, "%q is neither a day, like 2026-11-20, nor a time, like 2026-11-20T08:15", shorten(text))
+	}
+	return at.AddDate(0, 0, days), nil
+}
+
+// address is the list with the filters, and with the pairs of names and values in place of theirs; an empty value takes a parameter away.
+func (t trailQuery) address(pairs ...string) string {
+	values := maps.Clone(t.values)
+	for i := 0; i < len(pairs); i += 2 {
+		values.Del(pairs[i])
+		if pairs[i+1] != "" {
+			values.Set(pairs[i], pairs[i+1])
+		}
+	}
+	return addressOf(t.page.path, values)
+}
+
+// here is the page of the list that is shown, with the event or, where id is "", without one.
+func (t trailQuery) here(id string) string {
+	return t.address("cursor", t.cursor, "back", strings.Join(t.back, "~"), "event", id)
+}
+
+// without is the list from its newest page, with one value of a filter less.
+func (t trailQuery) without(name, value string) string {
+	values := maps.Clone(t.values)
+	rest := slices.DeleteFunc(slices.Clone(values[name]), func(v string) bool { return v == value })
+	if values.Del(name); len(rest) > 0 {
+		values[name] = rest
+	}
+	return addressOf(t.page.path, values)
+}
+
+// newer is the page before this one; "" where there is none or it is too far back.
+func (t trailQuery) newer() string {
+	if t.cursor == "" {
+		return ""
+	}
+	if len(t.back) == 0 {
+		return t.address()
+	}
+	last := len(t.back) - 1
+	return t.address("cursor", t.back[last], "back", strings.Join(t.back[:last], "~"))
+}
+
+// older is the page behind the cursor.
+func (t trailQuery) older(next string) string {
+	if next == "" {
+		return ""
+	}
+	back := t.back
+	if t.cursor != "" {
+		back = append(slices.Clone(back), t.cursor)
+	}
+	if len(back) > maxBack {
+		back = back[len(back)-maxBack:]
+	}
+	return t.address("cursor", next, "back", strings.Join(back, "~"))
+}
+
+func addressOf(path string, values url.Values) string {
+	if len(values) == 0 {
+		return path
+	}
+	return path + "?" + values.Encode()
+}
+
+// shorten cuts what somebody typed, so that it can be repeated in a message.
+func shorten(text string) string {
+	if cut := []rune(text); len(cut) > 40 {
+		return string(cut[:40]) + "…"
+	}
+	return text
+}
