@@ -16,6 +16,9 @@ type Pages interface {
 	ServePage(ctx *fasthttp.RequestCtx) (route string)
 }
 
+// pathMemberImport is the one page that takes a file. Like an import of events it reads beyond the limit, to say what the limit is.
+const pathMemberImport = "/members/import"
+
 // Mount makes the pages answer every path that the API does not have. It is called before Serve.
 func (s *Server) Mount(pages Pages) { s.pages = pages }
 

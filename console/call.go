@@ -39,6 +39,23 @@ func (r *request) sendWith(header http.Header, method, path string, in, out any)
 	return r.call(method, path, header, body, out)
 }
 
+// origin says for whom a call is made.
+type origin struct{ agent, request, address string }
+
+// origin reads it from the request, which only one goroutine may do at a time. Where several are to make calls, settle comes first.
+func (r *request) origin() origin {
+	if r.settled != nil {
+		return *r.settled
+	}
+	return origin{r.c.Get("User-Agent"), r.requestID(), r.c.Context().RemoteAddr().String()}
+}
+
+// settle makes it safe for several goroutines to make calls.
+func (r *request) settle() {
+	from := r.origin()
+	r.settled = &from
+}
+
 func (r *request) call(method, path string, header http.Header, body []byte, out any) error {
 	req, err := http.NewRequestWithContext(r.ctx, method, path, bytes.NewReader(body))
 	if err != nil {
@@ -50,9 +67,10 @@ func (r *request) call(method, path string, header http.Header, body []byte, out
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	req.Header.Set("User-Agent", r.c.Get("User-Agent"))
-	req.Header.Set("X-Request-ID", r.requestID())
-	req.RemoteAddr = r.c.Context().RemoteAddr().String()
+	from := r.origin()
+	req.Header.Set("User-Agent", from.agent)
+	req.Header.Set("X-Request-ID", from.request)
+	req.RemoteAddr = from.address
 	answer, err := r.con.cfg.API.Call(r.by, req)
 	if err != nil {
 		return err

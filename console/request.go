@@ -28,6 +28,8 @@ type request struct {
 	// query holds the parameters of the address, form those of the body.
 	query url.Values
 	form  url.Values
+	// settled is what calls say of this request, once it is fixed.
+	settled *origin
 	// zone is the reader's time zone.
 	zone *time.Location
 }

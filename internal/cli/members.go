@@ -1,14 +1,12 @@
 package cli
 
 import (
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/audittrail/audittrail/audit"
@@ -25,7 +23,7 @@ type membersCommand struct {
 // Help is shown behind the summary.
 func (membersCommand) Help() string {
 	return `A CSV file begins with a line of names, in any order: id, name, avatar, email, phone, departments (with ; between), role, status.
-Only id and name are needed. Each line replaces the whole member.`
+Only id and name are needed. What the file has no column for stays as it is; a new member without role and status is an active member.`
 }
 
 type membersListCommand struct {
@@ -158,56 +156,60 @@ func (c *membersImportCommand) Run(e *env) error {
 }
 
 func (e *env) importMembers(server *client.Client, source io.Reader) (stored, refused int, err error) {
-	reader := csv.NewReader(source)
-	header, err := reader.Read()
-	if err != nil {
-		return 0, 0, fmt.Errorf("read the line of names: %w", err)
+	file, err := audit.OpenMemberFile(source)
+	var wrong *audit.Error
+	if errors.As(err, &wrong) && len(wrong.Fields) > 0 {
+		return 0, 0, usagef("the file %s", wrong.Fields[0].Message)
 	}
-	known := []string{"id", "name", "avatar", "email", "phone", "departments", "role", "status"}
-	for i, name := range header {
-		header[i] = strings.ToLower(strings.TrimSpace(strings.TrimPrefix(name, "\ufeff")))
-		if !slices.Contains(known, header[i]) {
-			return 0, 0, usagef("the file has a column %q; known are %s", name, strings.Join(known, ", "))
-		}
+	if err != nil {
+		return 0, 0, err
 	}
 	for {
-		cells, err := reader.Read()
+		line, err := file.Next()
 		if errors.Is(err, io.EOF) {
 			return stored, refused, nil
 		}
 		if err != nil {
 			return stored, refused, err
 		}
-		line, _ := reader.FieldPos(0)
-		value := make(map[string]string)
-		for i, cell := range cells {
-			value[header[i]] = strings.TrimSpace(cell)
+		fields := line.Errors
+		if len(fields) == 0 {
+			fields, err = e.importLine(server, line)
 		}
-		in := memberInput{Name: value["name"], Avatar: value["avatar"], Email: value["email"], Phone: value["phone"],
-			Role: orDefault(value["role"], "member"), Status: orDefault(value["status"], "active")}
-		if value["departments"] != "" {
-			in.Departments = strings.Split(value["departments"], ";")
-		}
-		err = putMember(e, server, value["id"], in)
-		var problem *client.Error
-		switch {
-		case err == nil:
-			stored++
-		case errors.As(err, &problem) && problem.Status >= 400 && problem.Status < 500 && problem.Status != 401 && problem.Status != 403:
-			refused++
-			fmt.Fprintf(e.Stderr, "line %d: %s\n", line, plain(problem.Error()))
-			for _, f := range problem.Fields {
-				fmt.Fprintf(e.Stderr, "  %s: %s\n", f.Field, plain(f.Message))
-			}
-		default:
+		if err != nil {
 			return stored, refused, err
+		}
+		if len(fields) == 0 {
+			stored++
+			continue
+		}
+		refused++
+		fmt.Fprintf(e.Stderr, "line %d:\n", line.Line)
+		for _, f := range fields {
+			fmt.Fprintf(e.Stderr, "  %s: %s\n", f.Field, plain(f.Message))
 		}
 	}
 }
 
-func orDefault(text, standard string) string {
-	if text == "" {
-		return standard
+// importLine stores the member of a line, over what is there, and returns what was refused.
+func (e *env) importLine(server *client.Client, line audit.MemberLine) ([]audit.FieldError, error) {
+	if line.ID() == "" {
+		return []audit.FieldError{{Field: "id", Message: "is required"}}, nil
 	}
-	return text
+	path := "/v1/members/" + url.PathEscape(line.ID())
+	var before audit.Member
+	if err := server.Call(e.ctx, http.MethodGet, path, nil, nil, &before); err != nil {
+		return nil, err
+	}
+	m := line.Over(before)
+	err := server.Call(e.ctx, http.MethodPut, path, nil, memberInput{Name: m.Name, Avatar: m.Avatar, Email: m.Email, Phone: m.Phone, Departments: m.Departments,
+		Role: string(m.Role), Status: string(m.Status), Version: before.Version}, nil)
+	var problem *client.Error
+	if !errors.As(err, &problem) || problem.Status < 400 || problem.Status >= 500 || problem.Status == 401 || problem.Status == 403 {
+		return nil, err
+	}
+	if len(problem.Fields) == 0 {
+		return []audit.FieldError{{Field: "line", Message: problem.Error()}}, nil
+	}
+	return problem.Fields, nil
 }
