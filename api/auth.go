@@ -1,9 +1,7 @@
 package api
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"log/slog"
 	"math"
 	"sync"
@@ -15,23 +13,20 @@ import (
 )
 
 const (
-	// authLife is how long a key's standing is remembered: how late, at most, a revocation in another process takes effect.
+	// authLife is how long the standing of a key or session is remembered: how late, at most, a revocation in another process takes effect.
 	authLife = 5 * time.Second
-	// maxRemembered bounds the keys that are remembered.
+	// maxRemembered bounds the keys and sessions that are remembered.
 	maxRemembered = 10_000
-	// touchEvery is how often at most a key's last use is written.
+	// touchEvery is how often at most a last use is written.
 	touchEvery   = time.Minute
 	touchTimeout = 5 * time.Second
-	maxTokenSize = 128
 )
 
-// errUnauthenticated is the one answer to every key that does not work, so that nothing is learnt about those that are refused.
-var errUnauthenticated = audit.Errorf(audit.CodeUnauthenticated, "the key is unknown, expired or revoked, or its member is not active")
-
-// authenticator finds out who makes a request. It remembers keys for authLife, so that a request does not cost reads of the store, and
-// bounds how often each is used.
+// authenticator finds out who makes a request. It remembers keys and sessions for authLife, so that a request does not cost reads of the store,
+// and bounds how often each is used.
 type authenticator struct {
 	keys      Keys
+	sessions  Sessions
 	directory Directory
 	now       func() time.Time
 	log       *slog.Logger
@@ -39,19 +34,24 @@ type authenticator struct {
 	burst     int
 
 	mu sync.Mutex
-	// known holds keys that worked, by hash.
-	known map[[sha256.Size]byte]*standing
-	// uses outlives known: what each key has used of its rate, and when its use was last written. By key id.
-	uses map[string]*use
+	// known holds what worked.
+	known map[credential]*standing
+	// uses outlives known: what each key or session has used of its rate, and when its use was last written. By holder.
+	uses map[holder]*use
 	// generation counts the calls of forget: what was looked up before one is not remembered after it.
 	generation uint64
 	touches    sync.WaitGroup
 }
 
-// standing is what is remembered of a key.
+// holder is the id of a key, or of a session.
+type holder struct{ key, session string }
+
+func holderOf(p audit.Principal) holder { return holder{p.Key, p.Session} }
+
+// standing is what is remembered of a key or session.
 type standing struct {
 	principal audit.Principal
-	expires   time.Time // of the key; zero: never
+	expires   time.Time // of the key or session; zero: never
 	until     time.Time // when to look again
 	use       *use
 }
@@ -61,39 +61,22 @@ type use struct {
 	touched time.Time
 }
 
-func newAuthenticator(keys Keys, directory Directory, now func() time.Time, log *slog.Logger, limits Limits) *authenticator {
-	limit := rate.Limit(limits.RatePerSecond)
-	if limits.RatePerSecond < 0 {
+func newAuthenticator(cfg Config) *authenticator {
+	limit := rate.Limit(cfg.Limits.RatePerSecond)
+	if cfg.Limits.RatePerSecond < 0 {
 		limit = rate.Inf
 	}
-	return &authenticator{keys: keys, directory: directory, now: now, log: log, limit: limit, burst: limits.RateBurst,
-		known: map[[sha256.Size]byte]*standing{}, uses: map[string]*use{}}
+	return &authenticator{keys: cfg.Keys, sessions: cfg.Sessions, directory: cfg.Directory, now: cfg.Clock, log: cfg.Logger, limit: limit,
+		burst: cfg.Limits.RateBurst, known: map[credential]*standing{}, uses: map[holder]*use{}}
 }
 
-// bearerToken returns the token of an Authorization header, where it has the form of one.
-func bearerToken(header []byte) ([]byte, bool) {
-	scheme, token, found := bytes.Cut(header, []byte(" "))
-	token = bytes.Trim(token, " ")
-	return token, found && bytes.EqualFold(scheme, []byte("Bearer")) && bytes.HasPrefix(token, []byte("at_")) && len(token) <= maxTokenSize
-}
-
-// authenticate returns who the Authorization header stands for. Errors: CodeUnauthenticated, CodeRateLimited, and what the store answers.
-func (a *authenticator) authenticate(ctx context.Context, header []byte) (audit.Principal, error) {
-	if len(header) == 0 {
-		return audit.Principal{}, audit.Errorf(audit.CodeUnauthenticated, "send a key in the header Authorization: Bearer at_…")
-	}
-	token, ok := bearerToken(header)
-	if !ok {
-		return audit.Principal{}, errUnauthenticated
-	}
-	st, err := a.standing(ctx, hashOf(token))
+// admit returns who the credential stands for, and counts the use. Errors: CodeUnauthenticated, CodeRateLimited, and what the store answers.
+func (a *authenticator) admit(ctx context.Context, c credential) (audit.Principal, error) {
+	st, err := a.valid(ctx, c)
 	if err != nil {
 		return audit.Principal{}, err
 	}
 	now := a.now()
-	if !st.expires.IsZero() && !now.Before(st.expires) {
-		return audit.Principal{}, errUnauthenticated
-	}
 	if err := st.use.allow(now); err != nil {
 		return audit.Principal{}, err
 	}
@@ -101,72 +84,49 @@ func (a *authenticator) authenticate(ctx context.Context, header []byte) (audit.
 	return st.principal, nil
 }
 
-// check says whether the key of the header still works, at no cost of its rate.
-func (a *authenticator) check(ctx context.Context, hash [sha256.Size]byte) error {
-	st, err := a.standing(ctx, hash)
-	if err == nil && !st.expires.IsZero() && !a.now().Before(st.expires) {
-		err = errUnauthenticated
-	}
+// check says whether the credential still works, at no cost of its rate.
+func (a *authenticator) check(ctx context.Context, c credential) error {
+	_, err := a.valid(ctx, c)
 	return err
 }
 
-// standing returns what is remembered of a key, or looks it up. The hash is audit.HashKey's.
-func (a *authenticator) standing(ctx context.Context, hash [sha256.Size]byte) (*standing, error) {
+// valid returns the standing of a credential that works.
+func (a *authenticator) valid(ctx context.Context, c credential) (*standing, error) {
+	st, err := a.standing(ctx, c)
+	if err == nil && !st.expires.IsZero() && !a.now().Before(st.expires) {
+		err = c.refused()
+	}
+	return st, err
+}
+
+// standing returns what is remembered of a credential, or looks it up.
+func (a *authenticator) standing(ctx context.Context, c credential) (*standing, error) {
 	now := a.now()
 	a.mu.Lock()
-	st, found := a.known[hash]
+	st, found := a.known[c]
 	generation := a.generation
 	a.mu.Unlock()
 	if found && now.Before(st.until) {
 		return st, nil
 	}
-	st, err := a.lookUp(ctx, hash, now)
+	st, err := a.lookUp(ctx, c, now)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err != nil {
-		delete(a.known, hash)
+		delete(a.known, c)
 		return nil, err
 	}
-	st.use = a.useOf(st.principal.Key, now)
+	st.use = a.useOf(holderOf(st.principal), now)
 	if generation == a.generation {
 		a.makeRoom(now)
-		a.known[hash] = st
+		a.known[c] = st
 	}
 	return st, nil
 }
 
-func (a *authenticator) lookUp(ctx context.Context, hash [sha256.Size]byte, now time.Time) (*standing, error) {
-	key, err := a.keys.KeyByHash(ctx, hash[:])
-	if err != nil {
-		return nil, hideNotFound(err)
-	}
-	if !key.RevokedAt.IsZero() || !key.ExpiresAt.IsZero() && !now.Before(key.ExpiresAt) {
-		return nil, errUnauthenticated
-	}
-	member, err := a.directory.Member(ctx, key.Organization, key.Member)
-	if err != nil {
-		return nil, hideNotFound(err)
-	}
-	if !member.Included() {
-		return nil, errUnauthenticated
-	}
-	return &standing{
-		principal: audit.Principal{Organization: key.Organization, Member: member.ID, MemberName: member.Name, Role: member.Role,
-			Key: key.ID, Scopes: key.Scopes},
-		expires: key.ExpiresAt, until: now.Add(authLife),
-	}, nil
-}
-
-func hideNotFound(err error) error {
-	if audit.CodeOf(err) == audit.CodeNotFound {
-		return errUnauthenticated
-	}
-	return err
-}
-
-// useOf returns the use of a key. The mutex is held.
-func (a *authenticator) useOf(key string, now time.Time) *use {
-	if u, ok := a.uses[key]; ok {
+// useOf returns the use of a key or session. The mutex is held.
+func (a *authenticator) useOf(h holder, now time.Time) *use {
+	if u, ok := a.uses[h]; ok {
 		return u
 	}
 	if len(a.uses) >= maxRemembered {
@@ -177,8 +137,17 @@ func (a *authenticator) useOf(key string, now time.Time) *use {
 		}
 	}
 	u := &use{limiter: rate.NewLimiter(a.limit, a.burst)}
-	a.uses[key] = u
+	a.uses[h] = u
 	return u
+}
+
+func (a *authenticator) lastTouch(h holder) time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if u, ok := a.uses[h]; ok {
+		return u.touched
+	}
+	return time.Time{}
 }
 
 // makeRoom keeps the memory bounded. The mutex is held.
@@ -186,9 +155,9 @@ func (a *authenticator) makeRoom(now time.Time) {
 	if len(a.known) < maxRemembered {
 		return
 	}
-	for hash, st := range a.known {
+	for c, st := range a.known {
 		if !now.Before(st.until) {
-			delete(a.known, hash)
+			delete(a.known, c)
 		}
 	}
 	if len(a.known) >= maxRemembered {
@@ -196,14 +165,14 @@ func (a *authenticator) makeRoom(now time.Time) {
 	}
 }
 
-// forget makes every key of the organization be looked up again: a key or a member changed.
+// forget makes every key and session of the organization be looked up again: one of them or a member changed.
 func (a *authenticator) forget(organization string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.generation++
-	for hash, st := range a.known {
+	for c, st := range a.known {
 		if st.principal.Organization == organization {
-			delete(a.known, hash)
+			delete(a.known, c)
 		}
 	}
 }
@@ -212,13 +181,17 @@ func (u *use) allow(now time.Time) error {
 	if u.limiter.AllowN(now, 1) {
 		return nil
 	}
-	missing := 1 - u.limiter.TokensAt(now)
-	wait := time.Duration(math.Ceil(missing / float64(u.limiter.Limit()) * float64(time.Second)))
-	return &audit.Error{Code: audit.CodeRateLimited, RetryAfter: wait,
-		Message: "the key makes more requests than it may; send more events in one request, or wait"}
+	return &audit.Error{Code: audit.CodeRateLimited, RetryAfter: waitOf(u.limiter, now),
+		Message: "the key or session makes more requests than it may; send more events in one request, or wait"}
 }
 
-// touch writes the key's last use, beside the request.
+// waitOf is how long it takes until the limiter allows one more.
+func waitOf(l *rate.Limiter, now time.Time) time.Duration {
+	missing := 1 - l.TokensAt(now)
+	return time.Duration(math.Ceil(missing / float64(l.Limit()) * float64(time.Second)))
+}
+
+// touch writes the last use of a key or session, beside the request.
 func (a *authenticator) touch(st *standing, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -229,9 +202,16 @@ func (a *authenticator) touch(st *standing, now time.Time) {
 	a.touches.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), touchTimeout)
 		defer cancel()
-		if err := a.keys.TouchKey(ctx, st.principal.Organization, st.principal.Key, now); err != nil {
-			a.log.Warn("api: last use of a key not written", slog.String("organization", st.principal.Organization),
-				slog.String("key", st.principal.Key), slog.Any("error", err))
+		by := st.principal
+		var err error
+		if by.Session != "" {
+			err = a.sessions.TouchSession(ctx, by.Organization, by.Session, now)
+		} else {
+			err = a.keys.TouchKey(ctx, by.Organization, by.Key, now)
+		}
+		if err != nil {
+			a.log.Warn("api: last use of a key or session not written", slog.String("organization", by.Organization),
+				slog.String("key", by.Key), slog.String("session", by.Session), slog.Any("error", err))
 		}
 	})
 }
@@ -247,5 +227,3 @@ func (a *authenticator) close(ctx context.Context) error {
 		return ctx.Err()
 	}
 }
-
-func hashOf(token []byte) [sha256.Size]byte { return [sha256.Size]byte(audit.HashKey(string(token))) }

@@ -41,9 +41,9 @@ func (noIngester) Append(_ context.Context, _ string, events []*audit.Event) ([]
 // know makes the server remember a key, so that it needs no store.
 func know(s *Server) (secret string) {
 	secret, _, hash := audit.NewKeySecret()
-	s.auth.known[[32]byte(hash)] = &standing{until: today.Add(1000 * time.Hour), use: s.auth.useOf("k", today),
+	s.auth.known[credential{hash: [32]byte(hash)}] = &standing{until: today.Add(1000 * time.Hour), use: s.auth.useOf(holder{key: "k"}, today),
 		principal: audit.Principal{Organization: "acme", Member: "m", Role: audit.RoleCreator, Key: "k", Scopes: audit.Scopes()}}
-	s.auth.uses["k"].touched = today.Add(1000 * time.Hour)
+	s.auth.uses[holder{key: "k"}].touched = today.Add(1000 * time.Hour)
 	return secret
 }
 

@@ -42,6 +42,23 @@ type Keys interface {
 	TouchKey(ctx context.Context, organization, id string, at time.Time) error
 }
 
+// Sessions keeps who is signed in, like store.Sessions.
+type Sessions interface {
+	CreateSession(ctx context.Context, session audit.Session) error
+	SessionByHash(ctx context.Context, hash []byte) (audit.Session, error)
+	Sessions(ctx context.Context, organization, member string) ([]audit.Session, error)
+	TouchSession(ctx context.Context, organization, id string, at time.Time) error
+	RevokeSession(ctx context.Context, organization, id string, at time.Time) error
+	RevokeSessions(ctx context.Context, organization, member string, at time.Time) (int, error)
+}
+
+// LoginLinks keeps links that sign in once, like store.LoginLinks.
+type LoginLinks interface {
+	CreateLoginLink(ctx context.Context, link audit.LoginLink) error
+	LoginLinkByHash(ctx context.Context, hash []byte) (audit.LoginLink, error)
+	UseLoginLink(ctx context.Context, hash []byte, at time.Time) (audit.LoginLink, error)
+}
+
 // Reminders keeps settings, like store.Reminders.
 type Reminders interface {
 	PutReminder(ctx context.Context, reminder audit.Reminder) (audit.Reminder, error)
@@ -175,6 +192,9 @@ type Config struct {
 	Searchable func(ctx context.Context) error
 	Directory  Directory
 	Keys       Keys
+	// Sessions and LoginLinks are optional: without them nobody signs in, and keys are all that lets in.
+	Sessions   Sessions
+	LoginLinks LoginLinks
 	Reminders  Reminders
 	Deliveries Deliveries
 	Messages   Messages

@@ -207,6 +207,7 @@ func (s *Server) putMember(r *request) error {
 		return err
 	}
 	s.auth.forget(r.by.Organization)
+	s.endSessions(r, member)
 	setVersion(r, member.Version)
 	status := http.StatusOK
 	if version == 0 {

@@ -53,7 +53,8 @@ func (s *Server) createKey(r *request) error {
 	var scopesErr, expiryErr error
 	key.Scopes, scopesErr = in.scopes(r.by)
 	key.ExpiresAt, expiryErr = in.expiry(now)
-	if err := joinFields(in.checkName(), scopesErr, expiryErr, s.checkHolder(r, key.Member)); err != nil {
+	_, holderErr := s.checkHolder(r, key.Member, "keys")
+	if err := joinFields(in.checkName(), scopesErr, expiryErr, holderErr); err != nil {
 		return err
 	}
 	secret, prefix, hash := audit.NewKeySecret()
@@ -116,19 +117,19 @@ func (in keyInput) expiry(now time.Time) (time.Time, error) {
 	return at.UTC().Truncate(audit.TimePrecision), nil
 }
 
-// checkHolder says whether a key may act for the member: an active one, and none of a mightier role than the caller's.
-func (s *Server) checkHolder(r *request, id string) error {
+// checkHolder says whether what is made (keys, links) may act for the member: an active one, and none of a mightier role than the caller's.
+func (s *Server) checkHolder(r *request, id, made string) (audit.Member, error) {
 	member, err := s.cfg.Directory.Member(r.ctx, r.by.Organization, id)
 	if err != nil && audit.CodeOf(err) != audit.CodeNotFound {
-		return err
+		return audit.Member{}, err
 	}
 	if err != nil || !member.Included() {
-		return audit.InvalidField("member", "%q is not an active member of the organization", clip(id))
+		return audit.Member{}, audit.InvalidField("member", "%q is not an active member of the organization", clip(id))
 	}
 	if mightier(member.Role, r.by.Role) {
-		return audit.InvalidField("member", "is a %s, and keys can be made for members of one's own role or below", member.Role)
+		return audit.Member{}, audit.InvalidField("member", "is a %s, and %s can be made for members of one's own role or below", member.Role, made)
 	}
-	return nil
+	return member, nil
 }
 
 func keyEntry(by audit.Principal, key audit.Key, action, verb string) entry {

@@ -47,7 +47,7 @@ type meaning struct {
 var meanings = map[audit.Code]meaning{
 	audit.CodeInvalid:         {http.StatusUnprocessableEntity, "The input is not valid"},
 	audit.CodeMalformed:       {http.StatusBadRequest, "The request could not be read"},
-	audit.CodeUnauthenticated: {http.StatusUnauthorized, "A valid key is required"},
+	audit.CodeUnauthenticated: {http.StatusUnauthorized, "A valid key or session is required"},
 	audit.CodeForbidden:       {http.StatusForbidden, "Not allowed"},
 	audit.CodeNotFound:        {http.StatusNotFound, "Not found"},
 	audit.CodeConflict:        {http.StatusConflict, "Conflict with the present state"},

@@ -20,23 +20,61 @@ type entry struct {
 	targets  []audit.Target
 	changes  []audit.Change
 	metadata map[string]string
+	// at is when it happened; zero: now. system says that not a person but the server, or whoever runs it, did it.
+	at     time.Time
+	system bool
+}
+
+// origin is from where something was asked for, for the record. A zero request is unknown: it did not come through a route of the API.
+type origin struct {
+	source  audit.Source
+	request string
+}
+
+// origin says from where the request comes.
+func (r *request) origin() origin {
+	return origin{source: audit.Source{IP: remoteAddr(r), UserAgent: string(r.c.Request().Header.UserAgent())}, request: r.id}
 }
 
 // record stores, durably, that someone used the trail. Where it cannot, its error is the request's: nothing is shown or changed unrecorded.
 func (s *Server) record(ctx context.Context, r *request, by audit.Principal, e entry) error {
-	return s.append(ctx, r, by, e, audit.OutcomeSuccess)
+	return s.append(ctx, r.origin(), by, e, audit.OutcomeSuccess)
 }
 
-func (s *Server) append(ctx context.Context, r *request, by audit.Principal, e entry, outcome audit.Outcome) error {
-	event := &audit.Event{
-		ID: newID(), Time: s.now().UTC().Truncate(audit.TimePrecision), Log: audit.LogOperation, Action: e.action, Outcome: outcome,
-		Actor:   audit.Actor{ID: by.Member, Name: by.MemberName, Type: "member"},
-		Targets: e.targets, Source: audit.Source{IP: remoteAddr(r), Platform: "api", UserAgent: cut(string(r.c.Request().Header.UserAgent()), audit.MaxValueBytes)},
-		Message: cut(e.message, audit.MaxMessageBytes), Changes: e.changes,
-		Metadata: map[string]string{"request_id": r.id},
+func (s *Server) append(ctx context.Context, from origin, by audit.Principal, e entry, outcome audit.Outcome) error {
+	event := s.ownEvent(from, by, e, outcome)
+	if err := event.Validate(s.now()); err != nil {
+		return audit.WithCause(audit.CodeInternal, err, "the use of the trail could not be recorded, so nothing was done")
 	}
-	if by.Key != "" {
-		event.Metadata["key"] = by.Key
+	_, err := s.cfg.Ingester.Append(ctx, by.Organization, []*audit.Event{event})
+	return err
+}
+
+// ownEvent is what an entry becomes.
+func (s *Server) ownEvent(from origin, by audit.Principal, e entry, outcome audit.Outcome) *audit.Event {
+	if e.at.IsZero() {
+		e.at = s.now()
+	}
+	event := &audit.Event{
+		ID: newID(), Time: e.at.UTC().Truncate(audit.TimePrecision), Log: audit.LogOperation, Action: e.action, Outcome: outcome,
+		Actor:   audit.Actor{ID: by.Member, Name: by.MemberName, Type: "member"},
+		Targets: e.targets, Source: from.source,
+		Message: cut(e.message, audit.MaxMessageBytes), Changes: e.changes, Metadata: map[string]string{},
+	}
+	if e.system {
+		event.Actor = audit.Actor{ID: "audit_trail", Name: "Audittrail", Type: "system"}
+	}
+	event.Source.UserAgent = cut(event.Source.UserAgent, audit.MaxValueBytes)
+	if event.Source.Platform == "" && !e.system {
+		event.Source.Platform = "api"
+		if by.Session != "" {
+			event.Source.Platform = "web"
+		}
+	}
+	for name, value := range map[string]string{"request_id": from.request, "key": by.Key, "session": by.Session} {
+		if value != "" {
+			event.Metadata[name] = value
+		}
 	}
 	for k, v := range e.metadata {
 		if v != "" {
@@ -46,28 +84,29 @@ func (s *Server) append(ctx context.Context, r *request, by audit.Principal, e e
 	if s.cfg.GeoIP != nil && event.Source.IP.IsValid() {
 		event.Source.Location, _ = s.cfg.GeoIP(event.Source.IP)
 	}
-	if err := event.Validate(s.now()); err != nil {
-		return audit.WithCause(audit.CodeInternal, err, "the use of the trail could not be recorded, so nothing was done")
-	}
-	_, err := s.cfg.Ingester.Append(ctx, by.Organization, []*audit.Event{event})
-	return err
+	return event
 }
 
-// recorded records a change and then makes it. In this order a crash between the two leaves a record of something that was not
-// done, never the opposite; where the change fails, a second record with the outcome failure says so.
+// recorded records a change that a request makes, and then makes it: see recordedFrom.
 func (s *Server) recorded(r *request, by audit.Principal, e entry, change func() error) error {
-	if err := s.record(r.ctx, r, by, e); err != nil {
+	return s.recordedFrom(r.ctx, r.origin(), by, e, change)
+}
+
+// recordedFrom records a change and then makes it. In this order a crash between the two leaves a record of something that was not
+// done, never the opposite; where the change fails, a second record with the outcome failure says so.
+func (s *Server) recordedFrom(ctx context.Context, from origin, by audit.Principal, e entry, change func() error) error {
+	if err := s.append(ctx, from, by, e, audit.OutcomeSuccess); err != nil {
 		return err
 	}
 	err := change()
 	if err == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx), failureTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failureTimeout)
 	defer cancel()
 	e.message += ", which failed"
-	if again := s.append(ctx, r, by, e, audit.OutcomeFailure); again != nil {
-		s.log.Error("api: failure of a recorded change not recorded", slog.String("request_id", r.id), slog.String("action", e.action), slog.Any("error", again))
+	if again := s.append(ctx, from, by, e, audit.OutcomeFailure); again != nil {
+		s.log.Error("api: failure of a recorded change not recorded", slog.String("request_id", from.request), slog.String("action", e.action), slog.Any("error", again))
 	}
 	return err
 }

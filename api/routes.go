@@ -12,9 +12,9 @@ type Route struct {
 	Method string
 	// Path is as in openapi.yaml: "/v1/events/{id}".
 	Path string
-	// Open routes need no key.
+	// Open routes need neither key nor session.
 	Open bool
-	// Scope is what a key needs; "" where any valid key will do. What the role may do comes on top: audit.Principal.Allow says both.
+	// Scope is what a key needs, and a session has; "" where any valid key will do. What the role may do comes on top: audit.Principal.Allow says both.
 	Scope audit.Scope
 }
 
@@ -85,6 +85,7 @@ func init() {
 		keyed(post, "/v1/messages/read", audit.ScopeEventsRead, (*Server).readMessages),
 		keyed(get, "/v1/messages/stream", audit.ScopeEventsRead, (*Server).streamMessages).streaming(),
 		keyed(get, "/v1/messages/{id}", audit.ScopeEventsRead, (*Server).getMessage),
+		keyed(post, "/v1/login-links", audit.ScopeAdmin, (*Server).createLoginLink),
 		keyed(get, "/v1/keys", audit.ScopeAdmin, (*Server).listKeys),
 		keyed(post, "/v1/keys", audit.ScopeAdmin, (*Server).createKey),
 		keyed(del, "/v1/keys/{id}", audit.ScopeAdmin, (*Server).revokeKey),

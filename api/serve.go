@@ -23,8 +23,9 @@ type request struct {
 	c   *fiber.Ctx
 	ctx context.Context
 	id  string
-	// by is who asks; the zero Principal on open routes.
-	by audit.Principal
+	// by is who asks; the zero Principal on open routes. shown is the key or session by which that is known.
+	by    audit.Principal
+	shown credential
 	// query holds the parameters: only those that the route knows.
 	query url.Values
 	// kept says that a body that is still to be sent ends the context, not the handler's return.
@@ -69,7 +70,7 @@ func (s *Server) guard(e *endpoint, r *request) (err error) {
 	if by, called := r.c.Context().UserValue(callerKey{}).(audit.Principal); called {
 		r.by = by
 	} else if !e.Open {
-		if r.by, err = s.auth.authenticate(r.ctx, r.c.Request().Header.Peek(fiber.HeaderAuthorization)); err != nil {
+		if err := s.identify(r); err != nil {
 			return err
 		}
 	}
@@ -134,8 +135,11 @@ func (s *Server) observe(c *fiber.Ctx, route string, r *request, took time.Durat
 	}
 	attrs := []slog.Attr{slog.String("method", c.Method()), slog.String("route", route), slog.Int("status", status),
 		slog.Duration("took", took), slog.Int("bytes", max(0, bytes)), slog.String("request_id", r.id)}
-	if r.by.Key != "" {
+	switch {
+	case r.by.Key != "":
 		attrs = append(attrs, slog.String("organization", r.by.Organization), slog.String("key", r.by.Key))
+	case r.by.Session != "":
+		attrs = append(attrs, slog.String("organization", r.by.Organization), slog.String("session", r.by.Session))
 	}
 	s.log.LogAttrs(context.Background(), slog.LevelInfo, "request", attrs...)
 }

@@ -38,6 +38,8 @@ type Server struct {
 	docs    documents
 	pages   Pages // nil: there are none
 	linkKey linkKey
+	// failures are sign-ins that failed.
+	failures failures
 
 	// base ends when Shutdown has waited long enough; the context of every request is made of it.
 	base     context.Context
@@ -65,7 +67,7 @@ func New(cfg Config) *Server {
 	}
 	s := &Server{cfg: cfg, now: cfg.Clock, log: cfg.Logger, metrics: cfg.Metrics, draining: make(chan struct{})}
 	s.base, s.endBase = context.WithCancel(context.Background())
-	s.auth = newAuthenticator(cfg.Keys, cfg.Directory, cfg.Clock, cfg.Logger, cfg.Limits)
+	s.auth = newAuthenticator(cfg)
 	s.docs = mustDocuments(cfg.Version)
 	s.app = fiber.New(fiber.Config{
 		Immutable: true, CaseSensitive: true, StrictRouting: true,

@@ -3,7 +3,6 @@ package api
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -12,8 +11,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/gofiber/fiber/v2"
 
 	"github.com/audittrail/audittrail/audit"
 )
@@ -29,7 +26,7 @@ const (
 type messageStream struct {
 	server *Server
 	by     audit.Principal
-	hash   [sha256.Size]byte
+	shown  credential
 	id     string // of the request
 	conn   net.Conn
 	// seen holds the ids of the newest messages as of the last look.
@@ -45,8 +42,7 @@ func (s *Server) streamMessages(r *request) error {
 		s.streams.Add(-1)
 		return audit.Unavailable(nil, 10*time.Second, "too many message streams are open; try again later, or poll GET /v1/messages")
 	}
-	token, _ := bearerToken(r.c.Request().Header.Peek(fiber.HeaderAuthorization))
-	m := &messageStream{server: s, by: r.by, hash: hashOf(token), id: r.id, conn: r.c.Context().Conn(),
+	m := &messageStream{server: s, by: r.by, shown: r.shown, id: r.id, conn: r.c.Context().Conn(),
 		last: string(r.c.Request().Header.Peek("Last-Event-ID"))}
 	first, err := m.poll(r.ctx)
 	if err == nil {
@@ -79,7 +75,7 @@ func (s *Server) streamMessages(r *request) error {
 
 func (m *messageStream) deadline() time.Time { return time.Now().Add(m.server.cfg.Limits.WriteTimeout) }
 
-// run sends until the client leaves, the key stops working or the server shuts down.
+// run sends until the client leaves, the key or session stops working or the server shuts down.
 func (m *messageStream) run(ctx context.Context, w *bufio.Writer, messages []audit.Message) {
 	limits := m.server.cfg.Limits
 	poll := time.NewTicker(limits.StreamInterval)
@@ -131,7 +127,7 @@ func (m *messageStream) write(w *bufio.Writer, text string) bool {
 func (m *messageStream) next(ctx context.Context) ([]audit.Message, error) {
 	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
 	defer cancel()
-	if err := m.server.auth.check(ctx, m.hash); err != nil {
+	if err := m.server.auth.check(ctx, m.shown); err != nil {
 		return nil, err
 	}
 	return m.poll(ctx)

@@ -81,3 +81,11 @@ func CSRFToken(sessionSecret string) string {
 	mac.Write([]byte("audittrail csrf"))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
+
+// NewLoginLink returns a link that signs in as the member, made now, with the secret to give out. createdBy is as in LoginLink.
+func NewLoginLink(id, organization, member, createdBy string, now time.Time) (link LoginLink, secret string) {
+	secret, hash := NewLoginLinkSecret()
+	now = now.UTC().Truncate(TimePrecision)
+	return LoginLink{ID: id, Organization: organization, Member: member, CreatedBy: createdBy, Hash: hash,
+		CreatedAt: now, ExpiresAt: now.Add(LoginLinkLife)}, secret
+}
