@@ -150,7 +150,7 @@ func commitsInFlight(engine string) int {
 
 func (a *App) apiConfig(p *parts, opts Options) api.Config {
 	cfg := api.Config{
-		Events: p.index, Ingester: p.committer, Directory: p.store, Keys: p.store, Reminders: p.store, Deliveries: p.store,
+		Events: p.index, Ingester: p.committer, Directory: p.store, Keys: p.store, Sessions: p.store, LoginLinks: p.store, Reminders: p.store, Deliveries: p.store,
 		Messages: p.store, Exports: p.store, Secrets: p.store, Jobs: hintedJobs{p.jobs, p.hinter}, Files: p.files,
 		Channels: p.channels.forAPI(),
 		Ready: []api.ReadyCheck{
