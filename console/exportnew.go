@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/audittrail/audittrail/audit"
 )
@@ -36,6 +37,7 @@ type exportBody struct {
 	Text     string   `json:"q,omitempty"`
 	Format   string   `json:"format,omitempty"`
 	Mode     string   `json:"mode,omitempty"`
+	Columns  []string `json:"columns,omitempty"`
 }
 
 func exportBodyOf(values url.Values) exportBody {
@@ -57,6 +59,27 @@ func filled(values []string) []string {
 
 type field struct{ Name, Value string }
 
+// chosenColumns returns the columns of the form, nil for all of them. NDJSON holds whole events, whatever is checked.
+func chosenColumns(values url.Values) ([]string, error) {
+	if values.Get("some_columns") == "" || values.Get("format") == string(audit.FormatNDJSON) {
+		return nil, nil
+	}
+	chosen := filled(values["columns"])
+	if len(chosen) == 0 {
+		return nil, audit.InvalidField("columns", "choose at least one")
+	}
+	if len(chosen) == len(audit.Columns()) {
+		return nil, nil
+	}
+	return chosen, nil
+}
+
+// columnChoice is a column that can be left out.
+type columnChoice struct {
+	audit.Column
+	Checked bool
+}
+
 type newExportView struct {
 	frame
 	Logs    string
@@ -70,6 +93,9 @@ type newExportView struct {
 	Mode                                             audit.ExportMode
 	Once                                             string
 	Problem                                          *problem
+	// Columns can be chosen; Chosen is how many are.
+	Columns []columnChoice
+	Chosen  int
 	// Counted is false where the rows could not be counted.
 	Counted bool
 }
@@ -90,6 +116,13 @@ func (con *Console) renderNewExport(r *request, values url.Values, trouble *prob
 	}
 	if values.Get("mode") == string(audit.ModeAll) {
 		view.Mode = audit.ModeAll
+	}
+	for _, column := range audit.Columns() {
+		checked := values.Get("some_columns") == "" || slices.Contains(values["columns"], column.Name)
+		view.Columns = append(view.Columns, columnChoice{column, checked})
+		if checked {
+			view.Chosen++
+		}
 	}
 	if q, err := audit.ParseQuery(values); err != nil {
 		view.List = listWith(homeOf(r.by), values) // what is wrong the API says below
@@ -133,7 +166,13 @@ func (v *newExportView) count(r *request, values url.Values) error {
 // createExport is POST /exports.
 func (con *Console) createExport(r *request) error {
 	var started exportAnswer
-	err := r.sendOnce(r.once(), "/v1/exports", exportBodyOf(r.form), &started)
+	columns, err := chosenColumns(r.form)
+	if err != nil {
+		return con.renderNewExport(r, r.form, r.asProblem(err))
+	}
+	body := exportBodyOf(r.form)
+	body.Columns = columns
+	err = r.sendOnce(r.once(), "/v1/exports", body, &started)
 	var p *problem
 	if errors.As(err, &p) && p.Status != http.StatusUnauthorized {
 		return con.renderNewExport(r, r.form, p)

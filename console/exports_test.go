@@ -172,6 +172,27 @@ func TestAFormThatIsPostedTwiceStartsOneExport(t *testing.T) {
 	}
 }
 
+func TestSomeColumnsOrAllAreExported(t *testing.T) {
+	g := newRig(t, 50)
+	me := g.who(audit.RoleCreator)
+	form := g.get(me, "/exports/new?log=operation").fill(".export-form")
+	if len(form["columns"]) != len(audit.Columns()) {
+		t.Fatalf("checked at first: %v", form["columns"])
+	}
+	form["columns"] = []string{"time", "message"}
+	at := g.postTo(me, "/exports", form)
+	if got := g.get(me, at).words("main"); !strings.Contains(got, "with 2 columns (time, message)") {
+		t.Errorf("two columns: %s", got)
+	}
+	delete(form, "columns")
+	if got := g.post(me, "/exports", form); got.StatusCode != http.StatusUnprocessableEntity || got.words("#export-columns-error") != "choose at least one" {
+		t.Errorf("no column: %d %s", got.StatusCode, got.words("main"))
+	}
+	form.Set("format", "ndjson")
+	form.Set("once", "another")
+	g.postTo(me, "/exports", form)
+}
+
 func TestAnExportShowsHowFarItIs(t *testing.T) {
 	g := newRig(t, 500)
 	me := g.who(audit.RoleCreator)
