@@ -141,6 +141,11 @@ type Message struct {
 	Export       string        `json:"export,omitempty"`
 	Count        int           `json:"count,omitempty"`
 	Events       []DigestEvent `json:"events,omitempty"`
-	CreatedAt    time.Time     `json:"created_at"`
-	ReadAt       time.Time     `json:"read_at,omitzero"`
+	// Test says that it is of a digest whose events are made up.
+	Test bool `json:"test,omitempty"`
+	// From and To are the times of the oldest and the newest event that a digest counts; zero where it knows of none.
+	From      time.Time `json:"from,omitzero"`
+	To        time.Time `json:"to,omitzero"`
+	CreatedAt time.Time `json:"created_at"`
+	ReadAt    time.Time `json:"read_at,omitzero"`
 }

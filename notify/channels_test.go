@@ -36,7 +36,7 @@ func TestTheInboxGetsOneMessageWhoseIDIsTheDeliverys(t *testing.T) {
 		ID: n.Delivery, Organization: "acme", Member: "u_17", Title: "Failed logins: 10,000 events", Reminder: "r1", Count: 10_000,
 		Body: "10,000 events matched “Failed logins” at Acme Instruments between 20 Nov 2026 08:15 and 20 Nov 2026 09:24. " +
 			"Here are the 10 newest. Times are in Europe/Berlin.",
-		Events: n.Digest.Events, CreatedAt: testNow,
+		Events: n.Digest.Events, From: n.Digest.From, To: n.Digest.To, CreatedAt: testNow,
 	}
 	if len(center.added) != 1 || !reflect.DeepEqual(center.added[0], want) {
 		t.Errorf("%+v", center.added)
@@ -53,7 +53,7 @@ func TestATestMessageInTheInboxSaysSo(t *testing.T) {
 	if _, err := notify.NewInbox(center, testClock).Send(testContext(t), n); err != nil {
 		t.Fatal(err)
 	}
-	if m := center.added[0]; !strings.HasPrefix(m.Title, "[Test] ") || !strings.HasPrefix(m.Body, "Test. ") {
+	if m := center.added[0]; !strings.HasPrefix(m.Title, "[Test] ") || !strings.HasPrefix(m.Body, "Test. ") || !m.Test {
 		t.Errorf("%+v", m)
 	}
 }

@@ -33,7 +33,7 @@ func (i *Inbox) Send(ctx context.Context, n audit.Notice) (audit.Receipt, error)
 	}
 	message := audit.Message{
 		ID: n.Delivery, Organization: n.Organization.ID, Member: n.Member.ID,
-		Title: c.Title, Body: body, Reminder: n.Reminder.ID, Count: c.count, Events: n.Digest.Events,
+		Title: c.Title, Body: body, Reminder: n.Reminder.ID, Count: c.count, Events: n.Digest.Events, From: n.Digest.From, To: n.Digest.To, Test: n.Digest.Test,
 		CreatedAt: i.clock().UTC().Truncate(audit.TimePrecision),
 	}
 	if err := i.messages.AddMessage(ctx, message); err != nil {

@@ -26,7 +26,7 @@ func (s *Store) AddMessage(ctx context.Context, message audit.Message) error {
 }
 
 func normalizeMessage(m *audit.Message) {
-	normalize(&m.CreatedAt)
+	normalize(&m.CreatedAt, &m.From, &m.To)
 	m.Events = slices.Clone(m.Events) // the caller's stay as they are
 	for i := range m.Events {
 		normalize(&m.Events[i].Time)

@@ -13,7 +13,7 @@ func messageID(m audit.Message) string { return m.ID }
 // message returns a new message with every field set but ReadAt.
 func message(organization, member, id string, created time.Time) audit.Message {
 	return audit.Message{ID: id, Organization: organization, Member: member, Title: "12 logins failed", Body: "Line\nline \"two\" <b>", Reminder: "r1", Export: "e1",
-		Count: 12, CreatedAt: created, Events: []audit.DigestEvent{{ID: "ev1", Time: at(-5), Log: audit.LogLogin, Action: "login.failed",
+		Count: 12, Test: true, CreatedAt: created, From: at(-9), To: at(-5), Events: []audit.DigestEvent{{ID: "ev1", Time: at(-5), Log: audit.LogLogin, Action: "login.failed",
 			Outcome: audit.OutcomeFailure, Actor: "Alice", Summary: "Alice could not sign in", Place: "Berlin, DE", IP: "203.0.113.7"}}}
 }
 
@@ -34,7 +34,7 @@ func testMessages(t *testing.T, e env) {
 	list, err := e.Messages(ctx, e.org, "u1", "", 10)
 	wantIDs(t, "the messages", list, err, messageID, "m1")
 	wantSame(t, "the message", list[0], first)
-	wantUTC(t, list[0].CreatedAt, list[0].Events[0].Time)
+	wantUTC(t, list[0].CreatedAt, list[0].From, list[0].To, list[0].Events[0].Time)
 	list, err = e.Messages(ctx, e.org, "u2", "", 10)
 	wantIDs(t, "the messages of the other member", list, err, messageID)
 
