@@ -87,6 +87,7 @@ func (r *request) fail(err error) {
 	if r.isFragment() {
 		r.c.Set("HX-Retarget", "#notice")
 		r.c.Set("HX-Reswap", "innerHTML")
+		r.c.Set("HX-Reselect", ".problem") // whatever part of a page was to be taken
 		r.c.Set("HX-Push-Url", "false")
 		if err := r.part(p.Status, "failure", "problem", p); err != nil {
 			r.logFailure(err)

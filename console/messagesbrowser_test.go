@@ -1,0 +1,154 @@
+package console
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/audittrail/audittrail/audit"
+	"github.com/audittrail/audittrail/internal/browser"
+)
+
+// furnish puts into the rig what the Message Center looks like after a while, and returns an id of a reminder.
+func (g *rig) furnish(me string) string {
+	g.t.Helper()
+	other := g.who(audit.RoleMember)
+	g.setReminder(me, audit.Reminder{Name: "Everything about contacts, orders and keys that anybody who is responsible for them may want to know of", Paused: true,
+		Actions:  []string{"contacts.*", "enterprise.order.*", "open_platform.key.enabled", "open_platform.key.disabled", "login.failed", "enterprise.product.enabled", "enterprise.product.disabled"},
+		Channels: []audit.Channel{audit.ChannelInbox, audit.ChannelSMS}, Window: audit.WindowDaily, QuietHours: &audit.QuietHours{Start: "20:00", End: "07:00"}, TimeZone: "Europe/Berlin",
+		Recipients: []audit.Recipient{{Member: me}, {Member: other, Unsubscribed: []audit.Channel{audit.ChannelEmail}}}})
+	id := g.setReminder(me, audit.Reminder{Name: "Failed sign-ins", Actions: []string{"login.failed"}, Channels: []audit.Channel{audit.ChannelInbox, audit.ChannelEmail}, Window: audit.WindowHourly})
+	statuses := []audit.DeliveryStatus{audit.DeliverySent, audit.DeliveryPending, audit.DeliveryFailed, audit.DeliverySkipped}
+	for i, status := range statuses {
+		d := audit.Delivery{ID: "d" + string(status), Reminder: id, Digest: "g", Channel: audit.ChannelEmail, Member: me, Address: "a***@example.com", Status: status, Attempts: i, Events: 12}
+		if status == audit.DeliveryFailed {
+			d.Error = "550 5.1.1 the mailbox of this address does not exist, and nobody knows where its mail should go instead"
+		}
+		g.clock.advance(time.Second)
+		g.deliver(d)
+	}
+	g.tell(digestMessage(me, "many", id))
+	g.tell(audit.Message{ID: "read", Member: me, Title: "Your export is ready", Body: "12 rows are ready.", Export: "x", CreatedAt: today.Add(-time.Hour), ReadAt: today})
+	g.tell(audit.Message{ID: "rtl", Member: me, Title: "تم تفعيل المفتاح بواسطة أحمد", Body: "حدث", Reminder: id, Count: 1, CreatedAt: today.Add(-2 * time.Hour)})
+	g.tell(audit.Message{ID: "long", Member: me, Title: "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft: Einstellungen_der_Schlüsselverwaltung_wurden_geändert", CreatedAt: today.Add(-3 * time.Hour)})
+	return id
+}
+
+func TestEveryPageOfTheMessageCenterCanBeReadByAll(t *testing.T) {
+	g := newRig(t, 3000)
+	me := g.who(audit.RoleCreator)
+	id := g.furnish(me)
+	g.see(me, map[string]string{"messages": "/messages", "message": "/messages/many", "settings": "/messages/settings", "reminder-new": newPath, "reminder": reminderPath(g.reminders()[0].ID),
+		"reminder-delete": reminderPath(id) + "/delete", "deliveries": reminderPath(id) + "/deliveries", "test": reminderPath(id) + "/test/g"})
+	g.see(g.who(audit.RoleContactAdmin), map[string]string{"messages-empty": "/messages", "settings-empty": "/messages/settings"})
+}
+
+func TestAReminderIsTriedAndMadeByMouse(t *testing.T) {
+	g := newRig(t, 3000)
+	me, other := g.who(audit.RoleCreator), g.enterprise.Members[7]
+	for _, look := range []browser.Look{{Zone: "Europe/Berlin"}, {Width: 360, Dark: true}} {
+		p := g.tab(look, me)
+		p.Open(g.base + newPath)
+		p.Type("#name", "Sign-ins that fail")
+		p.Type("#action-search", "failed sign")
+		p.WaitText("#action-count", "1 action")
+		shot(p, "reminder-search-"+look.String())
+		p.Click(`input[value="login.failed"]`)
+		p.Click("#try")
+		p.WaitText("#would .figure", "in 30 days")
+		var before string
+		p.Value(`document.querySelector("#would .figure").innerText`, &before)
+		p.CheckAccess()
+		shot(p, "reminder-would-"+look.String())
+		p.Click(`input[value="daily"]`)
+		p.Wait("it is worked out anew", `document.querySelector("#would .figure").innerText !== `+quoted(before))
+		p.Type("#find", other.Name)
+		p.WaitText("#people-found", other.Name)
+		p.CheckAccess()
+		shot(p, "reminder-people-"+look.String())
+		p.Click("#people-found button")
+		p.WaitText("#recipients .people", other.Name)
+		p.Click(`.finish button[value="save"]`)
+		p.WaitText(".good", "The reminder is set")
+		m := g.reminders()[len(g.reminders())-1]
+		if m.Name != "Sign-ins that fail" || len(m.Actions) != 1 || m.Window != audit.WindowDaily || len(m.Recipients) != 2 || look.Zone != "" && m.TimeZone != look.Zone {
+			t.Errorf("stored %+v", m)
+		}
+	}
+}
+
+func TestAReminderIsMadeByTheKeyboardAlone(t *testing.T) {
+	g := newRig(t, 0)
+	me, other := g.who(audit.RoleCreator), g.enterprise.Members[7]
+	p := g.tab(browser.Look{}, me)
+	p.Open(g.base + newPath)
+	tabTo(p, "#name")
+	p.Press("K")
+	tabTo(p, `input[value="open_platform.*"]`)
+	p.Press(" ")
+	p.Wait("single actions are part of it", `[...document.querySelectorAll("input[value^='open_platform.key']")].every((e) => e.disabled)`)
+	tabTo(p, "#find")
+	for _, letter := range other.ID {
+		p.Press(string(letter))
+	}
+	p.WaitText("#people-found", other.Name)
+	p.Press(kb.ArrowDown)
+	p.Press(kb.Enter)
+	p.WaitText("#recipients .people", other.Name)
+	p.Wait("the focus is back in the search", `document.activeElement.id === "find"`)
+	tabTo(p, `.finish button[value="save"]`)
+	p.Press(kb.Enter)
+	p.WaitText(".good", "The reminder is set")
+	if m := g.reminders()[0]; m.Name != "K" || len(m.Recipients) != 2 || m.Actions[0] != "open_platform.*" {
+		t.Errorf("stored %+v", m)
+	}
+}
+
+func TestAWrongFormPutsTheFocusOnWhatIsWrongFirst(t *testing.T) {
+	g := newRig(t, 0)
+	p := g.tab(browser.Look{Width: 360}, g.who(audit.RoleCreator))
+	p.Expect(422)
+	p.Open(g.base + newPath)
+	p.Type("#name", "Nothing chosen")
+	p.Click(`.finish button[value="save"]`)
+	p.Wait("the focus is on the error", `document.activeElement.id === "actions-error"`)
+	p.CheckAccess()
+	shot(p, "reminder-wrong")
+}
+
+func TestATestIsFollowedUntilItIsThrough(t *testing.T) {
+	g := newRig(t, 0)
+	me := g.who(audit.RoleCreator)
+	id := g.setReminder(me, audit.Reminder{Name: "Keys", Actions: []string{"open_platform.*"}})
+	p := g.tab(browser.Look{}, me)
+	p.Open(g.base + "/messages/settings")
+	p.Click(`form[action$="/test"] button`)
+	p.WaitText("#test", "on its way")
+	g.deliver(audit.Delivery{ID: "d1", Reminder: id, Digest: "digest-1", Channel: audit.ChannelInbox, Member: me, Status: audit.DeliverySent, Attempts: 1, Events: 1, Test: true})
+	p.WaitText("#test", "The test is through")
+	p.Wait("it is said aloud", `document.getElementById("test-said").textContent.includes("System message: Sent")`)
+}
+
+// tabTo presses Tab until what the selector finds has the focus.
+func tabTo(p *browser.Page, selector string) {
+	for range 200 {
+		var there bool
+		p.Value(`document.activeElement === document.querySelector(`+quoted(selector)+`)`, &there)
+		if there {
+			return
+		}
+		p.Press(kb.Tab)
+	}
+	p.Wait(selector+" can be reached by Tab", "false")
+}
+
+// quoted writes the text as JavaScript.
+func quoted(text string) string {
+	literal, err := json.Marshal(text)
+	if err != nil {
+		panic(err)
+	}
+	return string(literal)
+}
