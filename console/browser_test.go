@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/audittrail/audittrail/audit"
 	"github.com/audittrail/audittrail/internal/browser"
 )
 
@@ -13,7 +14,18 @@ func (g *rig) tab(look browser.Look, member string) *browser.Page {
 	g.t.Helper()
 	p := browser.Start(g.t).Page(g.t, look)
 	p.SetCookie(g.base, "session", url.QueryEscape(member))
+	p.SetCookie(g.base, g.server.CookieName(), g.session(member))
 	return p
+}
+
+// session makes a session of the member's for what the browser asks the API itself: streams.
+func (g *rig) session(member string) string {
+	g.t.Helper()
+	secret, hash := audit.NewSessionSecret()
+	now := g.clock.Now()
+	must(g.t, g.store.CreateSession(g.t.Context(), audit.Session{ID: secret[len(secret)-12:], Organization: g.enterprise.Organization.ID, Member: member, Hash: hash,
+		CreatedAt: now, ExpiresAt: now.Add(audit.SessionLife), LastUsedAt: now}))
+	return secret
 }
 
 // see opens each page, by its name, in three looks that have every width and both colours, and holds it to what people need. AUDITTRAIL_SHOTS names a

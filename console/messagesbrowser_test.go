@@ -2,6 +2,7 @@ package console
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
@@ -129,6 +130,38 @@ func TestATestIsFollowedUntilItIsThrough(t *testing.T) {
 	g.deliver(audit.Delivery{ID: "d1", Reminder: id, Digest: "digest-1", Channel: audit.ChannelInbox, Member: me, Status: audit.DeliverySent, Attempts: 1, Events: 1, Test: true})
 	p.WaitText("#test", "The test is through")
 	p.Wait("it is said aloud", `document.getElementById("test-said").textContent.includes("System message: Sent")`)
+}
+
+func TestTheBellCountsWhatComesWhileThePageIsOpen(t *testing.T) {
+	g := newRig(t, 0)
+	me := g.who(audit.RoleMember)
+	p := g.tab(browser.Look{}, me)
+	p.Open(g.base + "/messages")
+	p.Wait("the bell is silent", `document.getElementById("unread").hidden`)
+	g.tell(audit.Message{ID: "m1", Member: me, Title: "A key was enabled"})
+	p.WaitText("#unread", "1")
+	p.Wait("it is said aloud", `document.getElementById("bell-said").textContent === "1 new message"`)
+	p.Click("#messages-new a")
+	p.WaitText(".message", "A key was enabled")
+	for i := range 3 {
+		g.tell(audit.Message{ID: fmt.Sprint("more", i), Member: me, Title: "More"})
+	}
+	p.WaitText("#unread", "4")
+	g.tell(audit.Message{ID: "theirs", Member: g.who(audit.RoleCreator), Title: "Not for me"})
+	p.Click(".message h2 a")
+	p.WaitText("#unread", "3")
+}
+
+func TestTheBellIsSilentWhereThereIsNoStream(t *testing.T) {
+	g := newRig(t, 0)
+	p := g.tab(browser.Look{}, g.who(audit.RoleMember))
+	p.SetCookie(g.base, g.server.CookieName(), "ended")
+	p.Expect(401)
+	p.Open(g.base + "/messages")
+	p.Wait("the page is there", `document.readyState === "complete"`)
+	if p.Nodes("#notice *") > 0 || p.Nodes(".state") != 1 {
+		t.Errorf("the page says %s", p.Text("main"))
+	}
 }
 
 // tabTo presses Tab until what the selector finds has the focus.

@@ -71,7 +71,7 @@ func newRig(t *testing.T, events int) *rig {
 	g.store, err = storesqlite.Open(t.Context(), t.TempDir(), storesqlite.Options{Logger: quiet})
 	must(t, err)
 	g.populate(events)
-	g.server = api.New(api.Config{Events: g.index, Ingester: g.index, Directory: g.store, Keys: g.store, Reminders: g.store, Deliveries: g.store,
+	g.server = api.New(api.Config{Events: g.index, Ingester: g.index, Directory: g.store, Keys: g.store, Sessions: g.store, Reminders: g.store, Deliveries: g.store,
 		Messages: g.store, Exports: g.store, Secrets: g.store, Jobs: g.jobs,
 		Channels: []api.ChannelState{{Channel: audit.ChannelInbox, On: true}, {Channel: audit.ChannelEmail, On: true}, {Channel: audit.ChannelSMS, Reason: "no Twilio account configured"}},
 		Clock:    g.clock.Now, Logger: slog.New(slog.NewJSONHandler(g.log, nil)),
