@@ -100,7 +100,7 @@ func (s *Server) configure(server *fasthttp.Server) {
 		if path == pathEvents && hasToken {
 			return fasthttp.RequestConfig{MaxRequestBodySize: overrun * audit.MaxRequestBytes}
 		}
-		if path == pathMemberImport && s.pages != nil && len(header.Peek(fiber.HeaderCookie)) > 0 {
+		if path == pathMemberImport && s.pages != nil && len(header.Cookie(s.CookieName())) > 0 {
 			return fasthttp.RequestConfig{MaxRequestBodySize: overrun * audit.MaxMemberFileBytes}
 		}
 		return fasthttp.RequestConfig{MaxRequestBodySize: maxJSONBytes}

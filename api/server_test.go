@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/valyala/fasthttp"
 
 	"github.com/audittrail/audittrail/audit"
 )
@@ -245,3 +246,37 @@ func TestEveryAnswerForbidsSniffingFramingAndCaching(t *testing.T) {
 		t.Errorf("Allow = %q", got)
 	}
 }
+
+func TestOnlyWhoMayBeSignedInSendsAFileOfMembers(t *testing.T) {
+	g := newRig(t)
+	limit := func(path, cookie string) int {
+		var header fasthttp.RequestHeader
+		header.SetRequestURI(path)
+		if cookie != "" {
+			header.SetCookie(cookie, "secret")
+		}
+		return g.server.app.Server().HeaderReceived(&header).MaxRequestBodySize
+	}
+	if got := limit(pathMemberImport, g.server.CookieName()); got != maxJSONBytes {
+		t.Errorf("a server without pages takes %d bytes", got)
+	}
+	g.server.Mount(noPages{})
+	for name, tt := range map[string]struct {
+		path, cookie string
+		want         int
+	}{
+		"with a session":      {pathMemberImport + "?x=1", g.server.CookieName(), overrun * audit.MaxMemberFileBytes},
+		"without":             {pathMemberImport, "", maxJSONBytes},
+		"with another cookie": {pathMemberImport, "other", maxJSONBytes},
+		"another page":        {"/members", g.server.CookieName(), maxJSONBytes},
+	} {
+		if got := limit(tt.path, tt.cookie); got != tt.want {
+			t.Errorf("%s: %d bytes, want %d", name, got, tt.want)
+		}
+	}
+}
+
+// noPages stands where pages would.
+type noPages struct{}
+
+func (noPages) ServePage(*fasthttp.RequestCtx) string { return "" }

@@ -41,7 +41,7 @@ func (g *rig) upload(member string, fields url.Values, file string) answer {
 	_, err = part.Write([]byte(file))
 	must(g.t, err)
 	must(g.t, w.Close())
-	return g.do(member, http.MethodPost, "/members/import", &body, "Content-Type", w.FormDataContentType())
+	return g.do(member, http.MethodPost, "/members/import", &body, "Content-Type", w.FormDataContentType(), "Cookie", g.server.CookieName()+"=any")
 }
 
 // apply presses Apply on a preview.
