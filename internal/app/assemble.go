@@ -14,7 +14,6 @@ import (
 	"github.com/audittrail/audittrail/api"
 	"github.com/audittrail/audittrail/index"
 	"github.com/audittrail/audittrail/internal/blob"
-	"github.com/audittrail/audittrail/internal/config"
 	"github.com/audittrail/audittrail/internal/ingest"
 	"github.com/audittrail/audittrail/internal/jobs"
 	"github.com/audittrail/audittrail/store"
@@ -131,21 +130,12 @@ func (a *App) connect(ctx context.Context, p *parts, opts Options) error {
 	p.registry = prometheus.NewRegistry()
 	p.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	p.metrics = api.NewMetrics(p.registry)
-	p.committer = ingest.New(p.index, ingest.Options{
-		Logger: opts.Logger, Committed: p.hinter.Committed, InFlight: commitsInFlight(p.index.Name()),
-		Observe: func(s ingest.Stats) { p.metrics.ObserveCommit(s.Requests, s.Events, s.Wait, s.Commit, s.Err) },
-	})
+	group := ingest.OptionsFor(p.index.Name())
+	group.Logger, group.Committed = opts.Logger, p.hinter.Committed
+	group.Observe = func(s ingest.Stats) { p.metrics.ObserveCommit(s.Requests, s.Events, s.Wait, s.Commit, s.Err) }
+	p.committer = ingest.New(p.index, group)
 	a.onClose("ingestion", p.committer.Close)
 	return nil
-}
-
-// commitsInFlight is how many commits of an organization are under way at once. SQLite has one writer; Elasticsearch works on one bulk while
-// the next is made and sent.
-func commitsInFlight(engine string) int {
-	if engine == config.IndexElastic {
-		return 2
-	}
-	return 1
 }
 
 func (a *App) apiConfig(p *parts, opts Options) api.Config {

@@ -247,6 +247,22 @@ func TestARequestLargerThanACommitIsStoredInSlices(t *testing.T) {
 	})
 }
 
+func TestEveryEngineIsGivenCommitsOfTheSizeThatSuitsIt(t *testing.T) {
+	for engine, want := range map[string][]int{"sqlite": {5000, 1000}, "elastic": {2000, 2000, 2000}} {
+		t.Run(engine, func(t *testing.T) {
+			e := newEngine(10 * time.Millisecond)
+			inBubble(t, e, ingest.OptionsFor(engine), func(t *testing.T, c *ingest.Committer) {
+				if _, err := c.Append(t.Context(), "acme", numbered("e", 6000)); err != nil {
+					t.Error(err)
+				}
+				if got := e.sizes(); !slices.Equal(got, want) {
+					t.Errorf("commits of %v events, want %v", got, want)
+				}
+			})
+		})
+	}
+}
+
 func TestNothingToStoreNeedsNoCommit(t *testing.T) {
 	e := newEngine(time.Millisecond)
 	inBubble(t, e, ingest.Options{}, func(t *testing.T, c *ingest.Committer) {

@@ -48,7 +48,7 @@ func elasticHTTPRate(ctx context.Context, b *bench) ([]figure, error) {
 		if err != nil {
 			return nil, err
 		}
-		rate, err := b.throughHTTP(ctx, ingest.Options{InFlight: 2}, through)
+		rate, err := b.throughHTTP(ctx, ingest.OptionsFor(engineElastic), through)
 		if err != nil {
 			return nil, err
 		}
@@ -74,7 +74,7 @@ func elasticGroupCommit(ctx context.Context, b *bench) ([]figure, error) {
 		if err != nil {
 			return nil, err
 		}
-		rate, err := b.throughHTTP(ctx, ingest.Options{InFlight: 2}, singles)
+		rate, err := b.throughHTTP(ctx, ingest.OptionsFor(engineElastic), singles)
 		if err != nil {
 			return nil, err
 		}
