@@ -12,7 +12,13 @@ type clause map[string]any
 
 func term(field string, value any) clause { return clause{"term": clause{field: value}} }
 
-func terms[T any](field string, values []T) clause { return clause{"terms": clause{field: values}} }
+// terms is met by any of the values.
+func terms[T any](field string, values []T) clause {
+	if len(values) == 1 {
+		return term(field, values[0]) // which Elasticsearch prepares faster than a list of one
+	}
+	return clause{"terms": clause{field: values}}
+}
 
 func beginsWith(field, prefix string) clause {
 	return clause{"prefix": clause{field: clause{"value": prefix}}}

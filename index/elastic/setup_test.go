@@ -237,36 +237,6 @@ func TestTenSetupsAtOnce(t *testing.T) {
 	}
 }
 
-func TestUpgradeAddsFieldsWhereThatIsEnoughAndRollsOverElsewhere(t *testing.T) {
-	b := newBench(t)
-	b.mustSetup(small(t, 1))
-	b.store("2026-11-20T00:00:00Z")
-
-	plan := b.mustSetup(small(t, 3))
-	if got, want := actions(plan), "index template: update; data stream: add fields to the write index"; got != want {
-		t.Fatalf("setup does %q, want %q", got, want)
-	}
-	wantParts(t, plan.error().Error(), "mappings.properties.audit.properties.range.type: should be \"keyword\", is not set", "mappings._meta.version: is 1, should be 3")
-	first := b.state(small(t, 3)).backing
-
-	plan = b.mustSetup(small(t, 4))
-	if got, want := actions(plan), "index template: update; data stream: roll over to a new write index"; got != want {
-		t.Fatalf("setup does %q, want %q", got, want)
-	}
-	wantParts(t, plan.error().Error(), `mappings.properties.audit.properties.log.type: is "keyword", should be "text"`)
-	after := b.state(small(t, 4)).backing
-	if len(after) != 2 || after[0].name != first[0].name {
-		t.Fatalf("the data stream has %s, want a new index behind %s", generations(after), generations(first))
-	}
-	var answer struct{ Count int }
-	b.call(esapi.CountRequest{Index: []string{plan.Stream}}, &answer)
-	if answer.Count != 1 {
-		t.Fatalf("%d documents are readable, want the one from before", answer.Count)
-	}
-	_, err := b.setup(small(t, 3))
-	wantConflict(t, err, "a newer version", "is of version 4, this program knows 3")
-}
-
 func TestASetupThatCrashedWhileRollingOverDoesNotBlockTheNext(t *testing.T) {
 	b := newBench(t)
 	b.mustSetup(small(t, 1))

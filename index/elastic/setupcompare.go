@@ -72,7 +72,18 @@ var implied = map[string]string{
 	"search_analyzer": "", "index_options": "positions", "coerce": "true", "ignore_malformed": "false", "subobjects": "true",
 }
 
-// diffIndex compares a backing index with what a new one would be: every field of ours as it should be, and the analysis of text. What the
+// codecSetting is how a backing index packs the documents that it keeps, and packed is what one packs as that has no such setting.
+const (
+	codecSetting = "index.codec"
+	packed       = "default"
+)
+
+// fixed says that a setting of a backing index is decided when it is made, and that pages depend on it: the analysis of text, the order, the packing.
+func fixed(path string) bool {
+	return path == codecSetting || strings.HasPrefix(path, "index.analysis.") || strings.HasPrefix(path, "index.sort.")
+}
+
+// diffIndex compares a backing index with what a new one would be: every field of ours as it should be, and the settings that are fixed. What the
 // index has beyond that does no harm. additions says that all of it can be added to the index as it is.
 func diffIndex(mapping, settings map[string]any, want definition) (differences []Difference, additions bool) {
 	have := flatten(mapping)
@@ -89,14 +100,14 @@ func diffIndex(mapping, settings map[string]any, want definition) (differences [
 		}
 	}
 	for path, value := range want.settings() {
-		if !strings.HasPrefix(path, "index.analysis.") {
+		if !fixed(path) {
 			continue
 		}
 		w, h := leafOf(value), leaf{}
 		if v, ok := settings[path]; ok {
 			h = leafOf(v)
 		}
-		if h.key != w.key {
+		if h.key != w.key && !(path == codecSetting && h.key == "" && w.key == packed) {
 			differences = append(differences, Difference{Path: "settings." + path, Have: h.text, Want: w.text})
 			additions = false
 		}

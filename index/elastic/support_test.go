@@ -1,6 +1,7 @@
 package elastic
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -76,12 +77,12 @@ func (b *bench) stored() int {
 	seen := map[string]bool{}
 	after := ""
 	for {
-		request := `{"size":5000,"_source":["event.id"],"sort":[{"event.id":"asc"}]` + after + `}`
+		request := `{"size":5000,"_source":["event.id"],"sort":[{"audit.key":"asc"}]` + after + `}`
 		var answer struct {
 			Hits struct {
 				Hits []struct {
 					Source struct{ Event struct{ ID string } } `json:"_source"`
-					Sort   []string
+					Sort   []json.Number
 				}
 			}
 		}
@@ -91,7 +92,7 @@ func (b *bench) stored() int {
 				b.t.Errorf("%q is stored twice", h.Source.Event.ID)
 			}
 			seen[h.Source.Event.ID] = true
-			after = fmt.Sprintf(`,"search_after":[%q]`, h.Sort[0])
+			after = fmt.Sprintf(`,"search_after":[%s]`, h.Sort[0])
 		}
 		if len(answer.Hits.Hits) == 0 {
 			break

@@ -142,23 +142,106 @@ func (r *rawClient) settle(ctx context.Context, target string) error {
 
 // size returns bytes on disk of the primary shards, merged into one segment, without what the translog holds beside them.
 func (r *rawClient) size(ctx context.Context, target string) (int64, error) {
+	if err := r.settle(ctx, target); err != nil {
+		return 0, err
+	}
+	if err := r.release(ctx, target); err != nil {
+		return 0, err
+	}
 	if err := r.do(ctx, http.MethodPost, "/"+target+"/_forcemerge?max_num_segments=1", jsonType, nil, nil); err != nil {
 		return 0, err
 	}
 	if err := r.settle(ctx, target); err != nil {
 		return 0, err
 	}
-	var answer struct {
-		All struct {
-			Primaries struct {
-				Store struct {
-					Bytes int64 `json:"size_in_bytes"`
+	var answer struct{ Indices map[string]shards }
+	if err := r.do(ctx, http.MethodGet, "/"+target+"/_segments", jsonType, nil, &answer); err != nil { // _stats would be of some seconds ago
+		return 0, err
+	}
+	var bytes int64
+	for _, index := range answer.Indices {
+		for _, copies := range index.Shards {
+			for _, shard := range copies {
+				bytes += shard.bytes()
+			}
+		}
+	}
+	return bytes, nil
+}
+
+// shards are those of one index, by number, all copies of each: what is said of them in lists of segments and in statistics.
+type shards struct {
+	Shards map[string][]shard
+}
+
+type shard struct {
+	Routing  struct{ Primary bool }
+	Segments map[string]struct {
+		Bytes  int64 `json:"size_in_bytes"`
+		Search bool
+	}
+	SeqNo struct {
+		Max int64 `json:"max_seq_no"`
+	} `json:"seq_no"`
+	Retention struct {
+		Leases []struct {
+			From int64 `json:"retaining_seq_no"`
+		}
+	} `json:"retention_leases"`
+}
+
+// bytes is what a primary shard takes.
+func (s *shard) bytes() int64 {
+	var bytes int64
+	for _, segment := range s.Segments {
+		if s.Routing.Primary && segment.Search {
+			bytes += segment.Bytes
+		}
+	}
+	return bytes
+}
+
+// held says that the shard keeps, for copies of it that may come back, whole documents as they were sent.
+func (s *shard) held() bool {
+	for _, lease := range s.Retention.Leases {
+		if lease.From <= s.SeqNo.Max {
+			return true
+		}
+	}
+	return false
+}
+
+// releaseWithin is far longer than Elasticsearch takes to see that no copy needs what was flushed: it looks twice a minute.
+const releaseWithin = 3 * time.Minute
+
+// release waits until nothing is kept for copies of the shards, so that merging can drop it.
+func (r *rawClient) release(ctx context.Context, target string) error {
+	ctx, cancel := context.WithTimeout(ctx, releaseWithin)
+	defer cancel()
+	poll := time.NewTicker(500 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		var answer struct{ Indices map[string]shards }
+		if err := r.do(ctx, http.MethodGet, "/"+target+"/_stats/store?level=shards", jsonType, nil, &answer); err != nil {
+			return err
+		}
+		held := false
+		for _, index := range answer.Indices {
+			for _, copies := range index.Shards {
+				for i := range copies {
+					held = held || copies[i].held()
 				}
 			}
-		} `json:"_all"`
+		}
+		if !held {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-poll.C:
+		}
 	}
-	err := r.do(ctx, http.MethodGet, "/"+target+"/_stats/store", jsonType, nil, &answer)
-	return answer.All.Primaries.Store.Bytes, err
 }
 
 // remove deletes what was made under a prefix, as far as the cluster knows how to.
