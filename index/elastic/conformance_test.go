@@ -12,6 +12,9 @@ type factory struct{}
 
 func (factory) Name() string { return "elastic" }
 
+// Concurrent says yes: every engine has a data stream of its own, and most of a case is waiting for the cluster.
+func (factory) Concurrent() bool { return true }
+
 func (factory) Open(t testing.TB, clock *indextest.Clock) index.Index {
 	t.Helper()
 	b := newBench(t)
@@ -59,8 +62,12 @@ func (b *bench) open(clock index.Clock) *Index {
 	return x
 }
 
-func TestElasticsearchKeepsThePromisesOfAnIndex(t *testing.T) { indextest.Run(t, factory{}) }
+func TestElasticsearchKeepsThePromisesOfAnIndex(t *testing.T) {
+	t.Parallel()
+	indextest.Run(t, factory{})
+}
 
 func TestElasticsearchImportsWhatAnotherIndexReceived(t *testing.T) {
+	t.Parallel()
 	indextest.RunImport(t, factory{})
 }

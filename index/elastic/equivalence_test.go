@@ -33,6 +33,7 @@ const equivalentQueries = 500
 
 // TestBothEnginesGiveTheSameAnswersAboutRealEvents is the promise of the contract on data and queries that nobody made up for it.
 func TestBothEnginesGiveTheSameAnswersAboutRealEvents(t *testing.T) {
+	t.Parallel()
 	clock := indextest.NewClock(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC))
 	events := readRealEvents(t, clock.Now())
 	b := newBench(t)

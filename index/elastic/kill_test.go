@@ -70,6 +70,7 @@ func (p *producer) counts() (acknowledged, created, failed int) {
 
 // TestElasticsearchIsKilledTenTimesAtFullRate kills the process of Elasticsearch while three producers send as fast as they can.
 func TestElasticsearchIsKilledTenTimesAtFullRate(t *testing.T) {
+	t.Parallel()
 	node := estest.Start(t, estest.Options{HeapMB: 768})
 	b := benchAt(t, node.URL)
 	if _, err := Setup(b.ctx, b.client, b.opts); err != nil {

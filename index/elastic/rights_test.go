@@ -51,6 +51,7 @@ func as(t *testing.T, url string, roles ...string) *bench {
 
 // TestTheDocumentedRolesAreEnoughAndNamedWhereTheyAreMissing needs security, and so a node of its own.
 func TestTheDocumentedRolesAreEnoughAndNamedWhereTheyAreMissing(t *testing.T) {
+	t.Parallel()
 	url := estest.Start(t, estest.Options{Password: "test-password"}).URL
 	setup, run, temporal := documentedRole(t, "audittrail_setup"), documentedRole(t, "audittrail"), documentedRole(t, "audittrail_lifecycle")
 

@@ -12,6 +12,7 @@ import (
 
 // TestTheDocumentedRoleIsEnoughForAllThatAnIndexDoes needs security, and so a node of its own. Retention has a role beside it, and a test.
 func TestTheDocumentedRoleIsEnoughForAllThatAnIndexDoes(t *testing.T) {
+	t.Parallel()
 	url := estest.Start(t, estest.Options{Password: "test-password"}).URL
 	admin, err := cluster.Open(t.Context(), cluster.Options{URLs: []string{url}})
 	if err != nil {

@@ -12,10 +12,7 @@ import (
 // RunImport examines an engine that is an index.Importer.
 func RunImport(t *testing.T, factory Factory) {
 	for _, c := range importCases {
-		t.Run(factory.Name()+" "+c.name, func(t *testing.T) {
-			clock := NewClock(start)
-			c.run(&suite{T: t, factory: factory, clock: clock, ix: factory.Open(t, clock)})
-		})
+		c.examine(t, factory)
 	}
 }
 

@@ -26,6 +26,13 @@ type Factory interface {
 	Visible(t testing.TB, ix index.Index)
 }
 
+// Concurrent is a Factory whose engines do not wait for one another, so that cases may be examined at the same time: as many as go test's -parallel says.
+type Concurrent interface {
+	Factory
+	// Concurrent says whether it is so here.
+	Concurrent() bool
+}
+
 // start is when the clock of every case begins: a Sunday in the middle of a month, away from any change of clocks.
 var start = time.Date(2026, 11, 15, 10, 30, 0, 0, time.UTC)
 
@@ -52,11 +59,19 @@ type suite struct {
 // Run examines the engine that the factory makes. It takes well under a minute on an engine of usual speed; go test's -run picks cases.
 func Run(t *testing.T, factory Factory) {
 	for _, c := range slices.Concat(appendCases, readCases, filterCases, textCases, summaryCases, tailCases, lifeCases, randomCases) {
-		t.Run(factory.Name()+" "+c.name, func(t *testing.T) {
-			clock := NewClock(start)
-			c.run(&suite{T: t, factory: factory, clock: clock, ix: factory.Open(t, clock)})
-		})
+		c.examine(t, factory)
 	}
+}
+
+// examine runs the case on a fresh engine.
+func (c testCase) examine(t *testing.T, factory Factory) {
+	t.Run(factory.Name()+" "+c.name, func(t *testing.T) {
+		if f, ok := factory.(Concurrent); ok && f.Concurrent() {
+			t.Parallel()
+		}
+		clock := NewClock(start)
+		c.run(&suite{T: t, factory: factory, clock: clock, ix: factory.Open(t, clock)})
+	})
 }
 
 // each runs a subtest for every row of a table, on the engine of the case.
