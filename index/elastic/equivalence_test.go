@@ -123,19 +123,28 @@ func (p *pair) load(events []*audit.Event, clock *indextest.Clock) {
 	for part := range slices.Chunk(events, 1000) {
 		clock.Advance(time.Millisecond)
 		for _, engine := range []index.Index{p.clustered, p.embedded} {
-			statuses, err := engine.Append(p.t.Context(), realOrganization, part)
-			if err != nil {
-				p.t.Fatalf("%s: %v", engine.Name(), err)
-			}
-			if slices.Contains(statuses, audit.StatusDuplicate) {
-				p.t.Fatalf("%s takes a real event for a duplicate", engine.Name())
-			}
+			p.store(engine, part)
 		}
 	}
 	if err := p.clustered.(*Index).refresh(p.t.Context()); err != nil {
 		p.t.Fatal(err)
 	}
 	clock.Advance(time.Minute)
+}
+
+// store appends events that are new; like a producer it sends again what a busy cluster did not store in time.
+func (p *pair) store(engine index.Index, events []*audit.Event) {
+	p.t.Helper()
+	statuses, err := engine.Append(p.t.Context(), realOrganization, events)
+	if err == nil && slices.Contains(statuses, audit.StatusDuplicate) {
+		p.t.Fatalf("%s takes a real event for a duplicate", engine.Name())
+	}
+	for again := 0; again < 10 && audit.CodeOf(err) == audit.CodeUnavailable; again++ {
+		_, err = engine.Append(p.t.Context(), realOrganization, events)
+	}
+	if err != nil {
+		p.t.Fatalf("%s: %v", engine.Name(), err)
+	}
 }
 
 // agreeOn compares pages, totals, highlights and the summary of a query, and returns how many events match.

@@ -107,7 +107,8 @@ func diffIndex(mapping, settings map[string]any, want definition) (differences [
 		if v, ok := settings[path]; ok {
 			h = leafOf(v)
 		}
-		if h.key != w.key && !(path == codecSetting && h.key == "" && w.key == packed) {
+		unsaid := path == codecSetting && h.key == "" && w.key == packed
+		if h.key != w.key && !unsaid {
 			differences = append(differences, Difference{Path: "settings." + path, Have: h.text, Want: w.text})
 			additions = false
 		}
