@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/url"
+	"slices"
 	"sync"
 
 	"github.com/audittrail/audittrail/audit"
@@ -52,5 +53,35 @@ func (k *linkKey) get(ctx context.Context, secrets Secrets) ([]byte, error) {
 	return key, err
 }
 
-// Open returns the address of a page that shows a digest's events. The API has no pages for people, so it is always "", and messages leave it out.
-func (l Links) Open(string, audit.Digest) string { return "" }
+// Open returns the address of the console's page that shows a digest's events: those of its log with its actions, within its span of time. Where the events
+// are of several logs the page is that of the newest. "" where there is nothing to show.
+func (l Links) Open(_ string, d audit.Digest) string {
+	if l.PublicURL == "" || len(d.Events) == 0 {
+		return ""
+	}
+	newest := slices.MaxFunc(d.Events, func(a, b audit.DigestEvent) int { return a.Time.Compare(b.Time) })
+	path, ok := listPaths[newest.Log]
+	if !ok {
+		return ""
+	}
+	values := url.Values{}
+	for _, e := range d.Events {
+		if audit.RangeOf(e.Action) == audit.RangeAuditTrail {
+			values.Set("own", "show") // the page hides reading of the trail by itself
+		}
+		if e.Log == newest.Log && !slices.Contains(values["action"], e.Action) {
+			values.Add("action", e.Action)
+		}
+	}
+	if len(d.Events) < d.Count {
+		values.Del("action") // those that are not told may be of other actions
+	}
+	if !d.From.IsZero() && !d.To.IsZero() {
+		values.Set("from", d.From.UTC().Format(audit.TimeLayout))
+		values.Set("to", d.To.Add(audit.TimePrecision).UTC().Format(audit.TimeLayout)) // to is exclusive
+	}
+	return l.PublicURL + path + "?" + values.Encode()
+}
+
+// listPaths are the console's pages of the logs.
+var listPaths = map[audit.Log]string{audit.LogLogin: "/login-history", audit.LogOperation: "/operation-logs", audit.LogProduct: "/product-logs"}

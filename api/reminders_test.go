@@ -263,3 +263,30 @@ func TestWithoutTwilioThereAreNoCallbacks(t *testing.T) {
 	g := newRig(t, func(cfg *Config) { cfg.Twilio = nil })
 	g.do(call{method: "POST", path: "/v1/callbacks/twilio/acme/x", body: "MessageSid=1", header: map[string]string{"Content-Type": "application/x-www-form-urlencoded"}}).want(404)
 }
+
+func TestADigestLinksToItsEventsInTheConsole(t *testing.T) {
+	at := time.Date(2026, 11, 20, 8, 15, 30, 123e6, time.UTC)
+	event := func(log audit.Log, action string, ago time.Duration) audit.DigestEvent {
+		return audit.DigestEvent{ID: action, Time: at.Add(-ago), Log: log, Action: action}
+	}
+	few := audit.Digest{Count: 3, From: at.Add(-time.Hour), To: at, Events: []audit.DigestEvent{event(audit.LogOperation, "contacts.member.added", 0),
+		event(audit.LogOperation, "contacts.member.added", time.Minute), event(audit.LogOperation, "open_platform.key.enabled", time.Hour)}}
+	many := few
+	many.Count = 5000
+	const span = "from=2026-11-20T07%3A15%3A30.123Z&to=2026-11-20T08%3A15%3A30.124Z"
+	for name, c := range map[string]struct {
+		public string
+		digest audit.Digest
+		want   string
+	}{
+		"few events":                      {"https://audit.example.com", few, "https://audit.example.com/operation-logs?action=contacts.member.added&action=open_platform.key.enabled&" + span},
+		"more than it tells, of any type": {"https://audit.example.com", many, "https://audit.example.com/operation-logs?" + span},
+		"a login":                         {"https://a.example", audit.Digest{Count: 1, From: at, To: at, Events: []audit.DigestEvent{event(audit.LogLogin, "login.failed", 0)}}, "https://a.example/login-history?action=login.failed&from=2026-11-20T08%3A15%3A30.123Z&to=2026-11-20T08%3A15%3A30.124Z"},
+		"no address of the server":        {"", few, ""},
+		"no events":                       {"https://audit.example.com", audit.Digest{}, ""},
+	} {
+		if got := (Links{PublicURL: c.public}).Open("acme", c.digest); got != c.want {
+			t.Errorf("%s: got %s, want %s", name, got, c.want)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -104,6 +105,11 @@ type page struct {
 var pages []page
 
 func add(more ...page) { pages = append(pages, more...) }
+
+// isPage says whether something can be read at the path, which has no parameters.
+func isPage(path string) bool {
+	return slices.ContainsFunc(pages, func(p page) bool { return p.method == http.MethodGet && p.path == path })
+}
 
 func get(path string, handle func(*Console, *request) error) page {
 	return page{method: http.MethodGet, path: path, handle: handle}

@@ -36,6 +36,8 @@ type trailView struct {
 	// Counting is the address that counts exactly, "" where it is counted or there is no need.
 	Counting             string
 	Newest, Newer, Older string
+	// Cursor is the place in the list, "" at the newest page.
+	Cursor string
 	// Detail is the event beside the list; nil where none is open.
 	Detail *eventView
 	Export string
@@ -46,13 +48,20 @@ type trailView struct {
 	Refresh string
 }
 
+// deniedView is shown in place of a list that the role does not see.
+type deniedView struct {
+	frame
+	Page trailPage
+	Tabs []trailTab
+}
+
 // trailRow is an event in the list.
 type trailRow struct {
 	*event
 	// Open is the address of the list with the event beside it, Alone that of the event as a page of its own.
 	Open, Alone string
 	Current     bool
-	// WholeDay is set where the row begins another day than the one before it.
+	// Day is set where the row begins another day than the one before it.
 	Day string
 }
 
@@ -80,18 +89,20 @@ type searchAnswer struct {
 // showTrail is a list. What is wrong with the filters is said at the form, which stays as it was.
 func (con *Console) showTrail(r *request, page trailPage) error {
 	if !r.by.SeesLog(page.log) {
-		return audit.Errorf(audit.CodeForbidden, "%s are for creators and administrators, and you are signed in as %s. %s", page.Name,
-			strings.ToLower(roleName(r.by.Role)), "Your own logins are in the Login History; ask an administrator for more.")
+		return r.render(http.StatusForbidden, "traildenied", deniedView{frame: r.frame(page.Name, "trail"), Page: page, Tabs: page.tabs(r.by)})
 	}
 	t := r.trailQuery(page)
 	words := r.vocabulary()
 	con.resolvePeople(r, t)
-	view := trailView{frame: r.frame(page.Name, "trail"), Page: page, Path: page.path, Tabs: page.tabs(r.by), Refresh: t.here(""), Newest: t.address()}
+	view := trailView{frame: r.frame(page.Name, "trail"), Page: page, Path: page.path, Tabs: page.tabs(r.by), Refresh: t.here(""), Newest: t.address(), Cursor: t.cursor}
 	var err error
 	if view.Form, err = con.trailForm(r, t, words); err != nil {
 		return err
 	}
-	answer, err := con.search(r, t)
+	var answer searchAnswer
+	if err = r.checkNames(); err == nil {
+		answer, err = con.search(r, t)
+	}
 	var wrong *problem
 	switch {
 	case err == nil:
@@ -152,7 +163,9 @@ func (con *Console) fillTrail(r *request, t trailQuery, view *trailView, answer 
 		return
 	}
 	view.Export = addressOf("/exports/new", filters)
-	view.Overview = addressOf(t.page.path+"/overview", t.values)
+	if isPage(t.page.path + "/overview") {
+		view.Overview = addressOf(t.page.path+"/overview", t.values)
+	}
 	if t.cursor == "" && !filters.Has("to") {
 		view.Stream = addressOf("/v1/events/stream", filters)
 	}

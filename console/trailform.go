@@ -27,6 +27,10 @@ type trailForm struct {
 	// Own is the address with the trail's own reading shown, or hidden again.
 	Own       string
 	OwnHidden bool
+	// ActorName is who the actor is, where that is known.
+	ActorName string
+	// More are the filters beyond the first of their name: the fields show one, and the form must not lose the others.
+	More []field
 	// Open says that fields beyond the first are in use, so that they are shown.
 	Open    bool
 	Problem *problem
@@ -69,6 +73,16 @@ func (con *Console) trailForm(r *request, t trailQuery, words *vocabulary) (trai
 		f.When = "range"
 	}
 	f.Chips = t.chips(words)
+	if f.Actor != "" {
+		f.ActorName = words.person(f.Actor)
+	}
+	for _, name := range []string{"range", "action", "actor", "outcome", "platform", "ip"} {
+		if values := t.values[name]; len(values) > 1 {
+			for _, value := range values[1:] {
+				f.More = append(f.More, field{name, value})
+			}
+		}
+	}
 	f.Open = slices.ContainsFunc([]string{"outcome", "platform", "ip", "from", "to"}, t.values.Has)
 	if t.page.log == audit.LogOperation {
 		f.OwnHidden = t.hidesOwn()

@@ -21,9 +21,18 @@ var presets = []preset{
 	{"", "All six months", 0}, {"today", "Today", 1}, {"7d", "Last 7 days", 7}, {"30d", "Last 30 days", 30}, {"90d", "Last 90 days", 90}, {"range", "From … to …", 0},
 }
 
-// hideOwn keeps the trail's own reading out of the lists: who looks at the trail is on record too, and a list in which every look adds a row soon shows
-// nothing else.
-var hideOwn = audit.Not{Expr: audit.Qualifier{Field: audit.FieldRange, Value: audit.RangeAuditTrail}}
+// readingActions are recorded when somebody looks at the trail. A list in which every look adds a row soon shows nothing else, so they are left out unless
+// they are asked for. What else the trail records of itself, exports and keys above all, matters too much to be left out.
+var readingActions = []string{audit.ActionEventsSearched, audit.ActionEventViewed, audit.ActionSummaryViewed, audit.ActionMemberViewed, audit.ActionMembersListed}
+
+// hideReading leaves readingActions out.
+var hideReading = func() audit.And {
+	var all audit.And
+	for _, action := range readingActions {
+		all = append(all, audit.Not{Expr: audit.Qualifier{Field: audit.FieldAction, Value: action}})
+	}
+	return all
+}()
 
 // trailQuery is what the address of a list asks for.
 type trailQuery struct {
@@ -43,8 +52,14 @@ type trailQuery struct {
 // formNames are the filters that an address of a list may hold.
 var formNames = []string{"q", "range", "action", "actor", "outcome", "platform", "ip", "when", "from", "to", "own"}
 
-// maxBack is how many pages back one can turn. From farther on one begins again.
-const maxBack = 20
+// placeNames are the other parameters of a list: the place in it, and what is shown beside it.
+var placeNames = []string{"cursor", "back", "event", "total", "limit", "overview"}
+
+// maxBack is how many pages back one can turn. From farther on one begins again: tooFar then stands for the pages that are not kept.
+const (
+	maxBack = 20
+	tooFar  = "-"
+)
 
 func (r *request) trailQuery(page trailPage) trailQuery {
 	t := trailQuery{page: page, zone: r.zone, now: r.con.now(), values: url.Values{}}
@@ -66,6 +81,20 @@ func (r *request) trailQuery(page trailPage) trailQuery {
 	return t
 }
 
+// checkNames refuses parameters that no list has: one that is mistyped would be a filter that silently does not filter.
+func (r *request) checkNames() error {
+	var wrong []audit.FieldError
+	for _, name := range sortedKeys(r.query) {
+		if !slices.Contains(formNames, name) && !slices.Contains(placeNames, name) {
+			wrong = append(wrong, audit.FieldError{Field: shorten(name), Message: "is not a filter of this list; it has " + strings.Join(formNames, ", ")})
+		}
+	}
+	if wrong == nil {
+		return nil
+	}
+	return audit.Invalid(wrong...)
+}
+
 // filters are the parameters of GET /v1/events that the query means. An error names the field.
 func (t trailQuery) filters() (url.Values, error) {
 	values := url.Values{"log": {string(t.page.log)}}
@@ -79,10 +108,10 @@ func (t trailQuery) filters() (url.Values, error) {
 		return nil, err
 	}
 	if !from.IsZero() {
-		values.Set("from", from.UTC().Format(time.RFC3339))
+		values.Set("from", from.UTC().Format(audit.TimeLayout))
 	}
 	if !to.IsZero() {
-		values.Set("to", to.UTC().Format(time.RFC3339))
+		values.Set("to", to.UTC().Format(audit.TimeLayout))
 	}
 	text, err := t.text()
 	if err != nil {
@@ -106,7 +135,7 @@ func (t trailQuery) text() (string, error) {
 		more = append(more, audit.Qualifier{Field: audit.FieldPlatform, Value: platform})
 	}
 	if t.hidesOwn() {
-		more = append(more, hideOwn)
+		more = append(more, hideReading...)
 	}
 	if len(more) == 0 {
 		return typed, nil
@@ -195,6 +224,9 @@ func (t trailQuery) newer() string {
 	if len(t.back) == 0 {
 		return t.address()
 	}
+	if t.back[len(t.back)-1] == tooFar {
+		return ""
+	}
 	last := len(t.back) - 1
 	return t.address("cursor", t.back[last], "back", strings.Join(t.back[:last], "~"))
 }
@@ -209,7 +241,7 @@ func (t trailQuery) older(next string) string {
 		back = append(slices.Clone(back), t.cursor)
 	}
 	if len(back) > maxBack {
-		back = back[len(back)-maxBack:]
+		back = append([]string{tooFar}, back[len(back)-maxBack:]...)
 	}
 	return t.address("cursor", next, "back", strings.Join(back, "~"))
 }

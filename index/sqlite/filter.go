@@ -65,6 +65,20 @@ func (f *filters) add(q audit.Qualifier) bool {
 	return false
 }
 
+// exclude is add for a qualifier that must not hold.
+func (f *filters) exclude(q audit.Qualifier) bool {
+	if match := kindQualifier(q); match != nil {
+		f.kinds = append(f.kinds, func(k *kind) bool { return !match(k) })
+		return true
+	}
+	if q.Field == audit.FieldIP {
+		match := ipQualifier(q)
+		f.ips = append(f.ips, func(ip netip.Addr) bool { return !match(ip) })
+		return true
+	}
+	return false
+}
+
 // kindQualifier returns what decides a qualifier by a row's kind, or nil where the kind does not.
 func kindQualifier(q audit.Qualifier) func(*kind) bool {
 	switch q.Field {

@@ -61,6 +61,7 @@ func (p *plan) addText(node fulltext.Node, q *audit.Query) {
 			}
 		case textOnly(part):
 			text = append(text, part)
+		case p.exclude(part):
 		default:
 			p.mixed = append(p.mixed, part)
 		}
@@ -87,6 +88,16 @@ func (p *plan) addFilter(q audit.Qualifier) bool {
 		return true
 	}
 	return p.filters.add(q)
+}
+
+// exclude takes the negation of a qualifier that facts decide into the filters: by masks it costs what a filter costs.
+func (p *plan) exclude(node fulltext.Node) bool {
+	not, ok := node.(fulltext.Not)
+	if !ok {
+		return false
+	}
+	f, ok := not.Node.(fulltext.Filter)
+	return ok && p.filters.exclude(f.Qualifier)
 }
 
 // plain says that full text decides alone, or that there is nothing to decide.
