@@ -104,8 +104,11 @@ func (e *event) Place() string {
 	return strings.Join(filled([]string{e.Source.Location.City, e.Source.Location.Country}), ", ")
 }
 
-// maxSentence is how many code points of a message a row shows.
-const maxSentence = 300
+// maxSentence and maxCell are how many code points of a message, and of the other values, a row shows.
+const (
+	maxSentence = 300
+	maxCell     = 60
+)
 
 // piece is a part of a text, found by the search or not.
 type piece struct {
@@ -141,20 +144,20 @@ func (e *event) targetNames() string {
 // Operator, IP, Platform and Where are the values of a row with what was found in them.
 func (e *event) Operator() []piece {
 	if e.Actor.Name == "" {
-		return e.pieces("actor.id", e.Actor.ID, maxSentence)
+		return e.pieces("actor.id", e.Actor.ID, maxCell)
 	}
-	return e.pieces("actor.name", e.Actor.Name, maxSentence)
+	return e.pieces("actor.name", e.Actor.Name, maxCell)
 }
 
-func (e *event) IP() []piece { return e.pieces("source.ip", e.Source.IP, maxSentence) }
+func (e *event) IP() []piece { return e.pieces("source.ip", e.Source.IP, maxCell) }
 func (e *event) Platform() []piece {
-	return e.pieces("source.platform", e.Source.Platform, maxSentence)
+	return e.pieces("source.platform", e.Source.Platform, maxCell)
 }
 func (e *event) City() []piece {
-	return e.pieces("source.location.city", e.Source.Location.City, maxSentence)
+	return e.pieces("source.location.city", e.Source.Location.City, maxCell)
 }
 func (e *event) Country() []piece {
-	return e.pieces("source.location.country", e.Source.Location.Country, maxSentence)
+	return e.pieces("source.location.country", e.Source.Location.Country, maxCell)
 }
 
 // shownInRow are the paths whose matches a row shows in their place.
