@@ -296,6 +296,10 @@ func TestAReminderIsTriedOnThePastBeforeItIsSaved(t *testing.T) {
 	if got := g.post(me, newPath, form); got.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(got.words("#would"), "at least one action") {
 		t.Errorf("of nothing: got %d, %s", got.StatusCode, got.words("#would"))
 	}
+	form.Set("do", "save")
+	if got := g.post(me, newPath, form); got.doc.Find("#would .problem").Length() != 0 || got.words("#mistakes strong") != "It is not saved: something is not right yet." {
+		t.Errorf("saving nothing: %s; %s", got.words("#mistakes"), got.words("#would"))
+	}
 	if len(g.reminders()) != 0 {
 		t.Error("trying saved it")
 	}

@@ -36,8 +36,9 @@ type wouldBar struct {
 	Matched  int64
 	// X, Y, Width and Height are of the bar, Mid is its middle.
 	X, Y, Width, Height, Mid float64
-	// Label is shown under the bar, where there is room.
+	// Label is shown under the bar, where there is room. Last says that there is none on its right.
 	Label string
+	Last  bool
 }
 
 // wouldExample is an event in a sentence.
@@ -95,7 +96,7 @@ func (v *wouldView) draw() {
 	}
 	step := float64(wouldWidth) / float64(max(1, len(v.ByDay)))
 	for i, day := range v.ByDay {
-		bar := wouldBar{Date: day.Date, Messages: day.Messages, Matched: day.Matched, X: float64(i)*step + wouldGap/2, Width: step - wouldGap, Mid: (float64(i) + 0.5) * step}
+		bar := wouldBar{Date: day.Date, Messages: day.Messages, Matched: day.Matched, X: float64(i)*step + wouldGap/2, Width: step - wouldGap, Mid: (float64(i) + 0.5) * step, Last: i == len(v.ByDay)-1}
 		if day.Messages > 0 {
 			bar.Height = max(3, float64(wouldHeight)*float64(day.Messages)/float64(v.Most))
 		}
