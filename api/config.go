@@ -18,6 +18,9 @@ type Events interface {
 	Get(ctx context.Context, organization, id string) (audit.Event, error)
 	Search(ctx context.Context, organization string, search audit.Search) (audit.Page, error)
 	Summary(ctx context.Context, organization string, request audit.SummaryRequest) (audit.Summary, error)
+	// Tail and TailEnd are index.Tailer's: what event streams follow.
+	Tail(ctx context.Context, organization, checkpoint string, limit int) (audit.TailPage, error)
+	TailEnd(ctx context.Context, organization string) (string, error)
 }
 
 // Ingester stores events durably, sharing commits between requests. The events are its own once given.
@@ -152,7 +155,7 @@ type Limits struct {
 	// Connections (8,192) and Streams (1,000) are how many are served at the same time.
 	Connections int
 	Streams     int
-	// StreamInterval (1 s) is how often a message stream looks for new messages, Heartbeat (15 s) how often it shows that it lives.
+	// StreamInterval (1 s) is how often a stream looks for what is new, Heartbeat (15 s) how often it shows that it lives.
 	StreamInterval time.Duration
 	Heartbeat      time.Duration
 }

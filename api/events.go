@@ -20,8 +20,11 @@ func withFilters(more ...string) []string { return slices.Concat(filterParams, m
 
 // eventPath is where an event is read. The id is escaped whole: it may hold slashes.
 func eventPath(id string) string {
-	if id == "summary" {
-		return pathEvents + "/%73ummary" // as it is, it is another route
+	switch id {
+	case "summary": // as they are, these are other routes
+		return pathEvents + "/%73ummary"
+	case "stream":
+		return pathEvents + "/%73tream"
 	}
 	return pathEvents + "/" + url.PathEscape(id)
 }

@@ -97,8 +97,13 @@ type stream struct {
 
 func (g *rig) openStream(key, lastEventID string) *stream {
 	g.t.Helper()
+	return g.openStreamOf("/v1/messages/stream", "streamMessages", key, lastEventID)
+}
+
+func (g *rig) openStreamOf(path, operation, key, lastEventID string) *stream {
+	g.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.base+"/v1/messages/stream", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.base+path, nil)
 	must(g.t, err)
 	req.Header.Set("Authorization", "Bearer "+g.keys[key])
 	if lastEventID != "" {
@@ -111,7 +116,8 @@ func (g *rig) openStream(key, lastEventID string) *stream {
 	go func() {
 		defer close(done)
 		defer close(s.lines)
-		for in := bufio.NewScanner(res.Body); in.Scan(); {
+		in := bufio.NewScanner(res.Body)
+		for in.Buffer(nil, 1<<20); in.Scan(); {
 			s.lines <- in.Text()
 		}
 	}()
@@ -121,7 +127,7 @@ func (g *rig) openStream(key, lastEventID string) *stream {
 	}
 	c := contractOf(g.t)
 	c.mu.Lock()
-	c.reached["streamMessages"] = true
+	c.reached[operation] = true
 	c.mu.Unlock()
 	return s
 }

@@ -60,6 +60,7 @@ func init() {
 		keyed(post, pathEvents, audit.ScopeEventsWrite, (*Server).ingest, "wait").ingesting(),
 		keyed(get, pathEvents, audit.ScopeEventsRead, (*Server).searchEvents, withFilters("limit", "cursor", "total")...),
 		keyed(get, "/v1/events/summary", audit.ScopeEventsRead, (*Server).summary, withFilters("zone", "interval", "top")...),
+		keyed(get, "/v1/events/stream", audit.ScopeEventsRead, (*Server).streamEvents, filterParams...).streaming(),
 		keyed(get, "/v1/events/{id}", audit.ScopeEventsRead, (*Server).getEvent),
 		keyed(get, "/v1/organization", "", (*Server).organization),
 		keyed(get, "/v1/actions", "", (*Server).actions),

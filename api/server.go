@@ -46,6 +46,7 @@ type Server struct {
 	endBase  context.CancelFunc
 	draining chan struct{}
 	streams  atomic.Int64
+	follow   *followers
 
 	mu        sync.Mutex
 	stopped   bool
@@ -68,6 +69,7 @@ func New(cfg Config) *Server {
 	s := &Server{cfg: cfg, now: cfg.Clock, log: cfg.Logger, metrics: cfg.Metrics, draining: make(chan struct{})}
 	s.base, s.endBase = context.WithCancel(context.Background())
 	s.auth = newAuthenticator(cfg)
+	s.follow = newFollowers(cfg.Events, cfg.Limits.StreamInterval, cfg.Logger)
 	s.docs = mustDocuments(cfg.Version)
 	s.app = fiber.New(fiber.Config{
 		Immutable: true, CaseSensitive: true, StrictRouting: true,
@@ -169,7 +171,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		err = nil // the listener was closed above
 	}
 	s.endBase()
-	return errors.Join(err, s.auth.close(ctx))
+	return errors.Join(err, s.follow.wait(ctx), s.auth.close(ctx))
 }
 
 func (s *Server) isDraining() bool {

@@ -33,6 +33,7 @@ func TestTheMainJobOnElasticsearchByProcessesThatAreKilled(t *testing.T) {
 		{"a mail that is refused for good is shown as failed", refusedMailIsShown},
 		{"a mail that is deferred is sent later under the same id", deferredMailIsSentLater},
 		{"a message is streamed as it comes", messageIsStreamed},
+		{"events are streamed as they are committed", eventsAreStreamed},
 		{"bad input is named and the good part is stored", badInputIsNamed},
 		{"odd ids are ids", oddIDsAreIDs},
 		{"questions that cannot be answered are named", badQuestionsAreNamed},

@@ -3,7 +3,6 @@ package indextest
 import (
 	"cmp"
 	"context"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -26,7 +25,7 @@ func (m *Model) matching(o *modelOrganization, q *audit.Query) ([]*modelEvent, e
 	var found []*modelEvent
 	for i := range o.events {
 		e := &o.events[i]
-		if !e.Time.Before(horizon) && accepts(q, &e.Event) && fulltext.Match(&e.Event, node) {
+		if !e.Time.Before(horizon) && q.Matches(&e.Event) && fulltext.Match(&e.Event, node) {
 			found = append(found, e)
 		}
 	}
@@ -37,20 +36,6 @@ func (m *Model) matching(o *modelOrganization, q *audit.Query) ([]*modelEvent, e
 // comparePositions returns -1 where a is older than b.
 func comparePositions(a, b audit.Position) int {
 	return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Tie, b.Tie))
-}
-
-// accepts says whether the event passes every filter but the text.
-func accepts(q *audit.Query, e *audit.Event) bool {
-	return among(q.Logs, e.Log) && among(q.Ranges, e.Range()) && among(q.Actors, e.Actor.ID) && among(q.Outcomes, e.Outcome) &&
-		oneOf(q.Actions, func(pattern string) bool { return audit.MatchAction(pattern, e.Action) }) &&
-		oneOf(q.IPs, func(network netip.Prefix) bool { return network.Contains(e.Source.IP) }) &&
-		(q.From.IsZero() || !e.Time.Before(q.From)) && (q.To.IsZero() || e.Time.Before(q.To))
-}
-
-func among[T comparable](values []T, v T) bool { return len(values) == 0 || slices.Contains(values, v) }
-
-func oneOf[T any](values []T, matches func(T) bool) bool {
-	return len(values) == 0 || slices.ContainsFunc(values, matches)
 }
 
 // Search implements index.Reader.

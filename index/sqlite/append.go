@@ -148,6 +148,7 @@ func (m *month) store(ctx context.Context, b *batch, g *group) error {
 		return err
 	}
 	m.lastReceived.Store(max(m.lastReceived.Load(), b.stamp))
+	m.lastCommit.Store(max(m.lastCommit.Load(), b.commit))
 	m.remember(g)
 	m.segments.Add(1)
 	m.index.maintenance.note(m)

@@ -76,6 +76,8 @@ type month struct {
 
 	// What the last commit left. lastReceived is in ms since 1970.
 	lastReceived atomic.Int64
+	// lastCommit is no less than the number of any commit that has rows here.
+	lastCommit atomic.Int64
 	// sealedUpTo is what lastReceived was when the month was last sealed, sealedBelow up to which row; the latter under Index.sealing.
 	sealedUpTo  atomic.Int64
 	sealedBelow int64

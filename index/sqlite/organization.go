@@ -80,6 +80,7 @@ func (o *organization) recover(ctx context.Context, m *month) error {
 	defer m.leave()
 	return h.writer.query(ctx, "SELECT max(max_commit), max(max_received) FROM chunks", func(v []driver.Value) error {
 		m.lastReceived.Store(asInt(v[1]))
+		m.lastCommit.Store(asInt(v[0]))
 		o.lastCommit = max(o.lastCommit, asInt(v[0]))
 		o.lastStamp = max(o.lastStamp, asInt(v[1]))
 		return nil

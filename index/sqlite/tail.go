@@ -84,6 +84,9 @@ func (x *Index) Tail(ctx context.Context, organization, checkpoint string, limit
 	defer leave()
 	until := o.committed()
 	page := audit.TailPage{Events: []audit.Event{}, Checkpoint: from.String()}
+	if until < from.commit {
+		return page, nil // nothing was committed since: whoever looks every second pays for no more than this
+	}
 	arrivals, err := o.arrivals(ctx, from, until, limit+1)
 	if err != nil {
 		return audit.TailPage{}, failure(err)
@@ -92,7 +95,7 @@ func (x *Index) Tail(ctx context.Context, organization, checkpoint string, limit
 		page.More = true
 		page.Checkpoint = arrivals[limit].place.String()
 		arrivals = arrivals[:limit]
-	} else if until >= from.commit {
+	} else {
 		page.Checkpoint = place{commit: until + 1}.String()
 	}
 	if page.Events, err = o.events(ctx, arrivals); err != nil {
@@ -107,6 +110,9 @@ func (o *organization) arrivals(ctx context.Context, from place, until int64, li
 	horizon := audit.Horizon(o.index.clock())
 	var out []arrival
 	for _, m := range o.within(horizon, farFuture) {
+		if m.lastCommit.Load() < from.commit {
+			continue // an old month costs nothing, however much it holds
+		}
 		err := m.read(ctx, func(s *snapshot) error {
 			some, err := s.arrivals(ctx, from, until, m.key.rowid(horizon, 0), limit)
 			out = append(out, some...)
@@ -125,15 +131,17 @@ func (o *organization) arrivals(ctx context.Context, from place, until int64, li
 // arrivals returns the month's next rows from the place on.
 func (s *snapshot) arrivals(ctx context.Context, from place, until, lowest int64, limit int) ([]arrival, error) {
 	s.bulk = limit >= audit.MaxPage
-	headers := slices.Clone(s.headers)
+	headers := make([]header, 0, 8)
+	for _, h := range s.headers {
+		if h.maxCommit >= from.commit && h.minCommit <= until && h.maxRow >= lowest {
+			headers = append(headers, h)
+		}
+	}
 	slices.SortFunc(headers, func(a, b header) int { return cmp.Compare(a.id, b.id) })
 	var out []arrival
 	for _, h := range headers {
-		if len(out) >= limit || h.minCommit > until {
+		if len(out) >= limit {
 			break
-		}
-		if h.maxCommit < from.commit || h.maxRow < lowest {
-			continue
 		}
 		if err := ctx.Err(); err != nil {
 			return nil, err
