@@ -101,7 +101,11 @@ func (v *vocabulary) filters(q audit.Query) []said {
 	if !q.To.IsZero() {
 		all = append(all, said{"Before", q.To.In(v.r.zone).Format(shownTime)})
 	}
-	tell("Text", values["q"], same)
+	text := strings.TrimSpace(strings.Replace(q.Text, hideReading.String(), "", 1))
+	tell("Text", filled([]string{text}), same)
+	if strings.Contains(q.Text, hideReading.String()) {
+		all = append(all, said{"Without", "reading of this trail"})
+	}
 	return all
 }
 

@@ -100,6 +100,9 @@ func TestReadingOfTheTrailIsHiddenAndItsChangesAreNot(t *testing.T) {
 	if at, err := url.Parse(export); err != nil || !strings.Contains(at.Query().Get("q"), "-action:"+audit.ActionEventsSearched) || at.Query().Get("log") != "operation" {
 		t.Errorf("the export is of %s", export)
 	}
+	if text := g.get(me, export).words(".chips"); text != "Without reading of this trail" {
+		t.Errorf("before the export its filters are said as %q", text)
+	}
 	shown := g.get(me, got.doc.Find(".chips .off a").AttrOr("href", ""))
 	if text := shown.words("#rows"); !strings.Contains(text, audit.ActionEventsSearched) || !strings.Contains(shown.words(".chips"), "hide") {
 		t.Errorf("shown: %q", text)
