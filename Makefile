@@ -5,7 +5,7 @@ BIN := $(CURDIR)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test race lint workflowcheck fuzz cover bench replay tidy clean \
-	elasticsearch elasticsearch-stop test-elasticsearch compose-check bench-elastic
+	elasticsearch elasticsearch-stop test-elasticsearch compose-check bench-elastic screenshots
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ cover: ## coverage of the packages that must have 85 %, and fail below it
 
 bench: ## measure every line of the speed table, as ratios in one run, and fail below the bar
 	go run ./test/bench
+
+screenshots: ## pictures of the console for the documents, into docs/images (needs chromium-headless-shell)
+	AUDITTRAIL_PICTURES=$(CURDIR)/docs/images go test -count=1 -run TestPicturesOfTheConsole ./console
 
 compose-check: $(BIN)/composecheck ## read docker-compose.yml as `docker compose config` does, without Docker, and haproxy.cfg where there is HAProxy
 	$(BIN)/composecheck -env-file .env.example docker-compose.yml

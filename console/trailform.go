@@ -12,10 +12,10 @@ import (
 type trailForm struct {
 	Page trailPage
 	// Values are what the fields hold.
-	Text, Range, Action, Actor, Outcome, Platform, IP, When, From, To string
-	Ranges                                                            []option
-	Actions                                                           []optionGroup
-	Presets                                                           []preset
+	Text, Range, Action, Actor, Outcome, Platform, IP, Place, NotPlace, When, From, To string
+	Ranges                                                                             []option
+	Actions                                                                            []optionGroup
+	Presets                                                                            []preset
 	// Earliest and Latest bound the times that can be chosen: the six months that are kept, in the reader's zone.
 	Earliest, Latest string
 	EarliestDay      string
@@ -59,7 +59,7 @@ func (f *trailForm) wrong(p *problem) { f.Problem, f.Open = p, true }
 
 func (con *Console) trailForm(r *request, t trailQuery, words *vocabulary) (trailForm, error) {
 	f := trailForm{Page: t.page, Text: t.values.Get("q"), Range: t.values.Get("range"), Action: t.values.Get("action"), Actor: t.values.Get("actor"),
-		Outcome: t.values.Get("outcome"), Platform: t.values.Get("platform"), IP: t.values.Get("ip"), When: t.values.Get("when"), Presets: presets,
+		Outcome: t.values.Get("outcome"), Platform: t.values.Get("platform"), IP: t.values.Get("ip"), Place: t.values.Get("place"), NotPlace: t.values.Get("notplace"), When: t.values.Get("when"), Presets: presets,
 		OnlyOwn: !r.by.SeesLog(audit.LogOperation), Reset: t.page.path}
 	var err error
 	if f.Ranges, f.Actions, err = r.actionsOf(t.page.log); err != nil {
@@ -83,7 +83,7 @@ func (con *Console) trailForm(r *request, t trailQuery, words *vocabulary) (trai
 			}
 		}
 	}
-	f.Open = slices.ContainsFunc([]string{"outcome", "platform", "ip", "from", "to"}, t.values.Has)
+	f.Open = slices.ContainsFunc([]string{"outcome", "platform", "ip", "place", "notplace", "from", "to"}, t.values.Has)
 	if t.page.log == audit.LogOperation {
 		f.OwnHidden = t.hidesOwn()
 		if t.values.Get("own") == "show" {
@@ -176,6 +176,8 @@ func (t trailQuery) chips(words *vocabulary) []chip {
 	})
 	add("platform", "Platform", same)
 	add("ip", "Address", same)
+	add("place", "Place", same)
+	add("notplace", "Not from", same)
 	for _, p := range presets {
 		if when := t.values.Get("when"); when != "" && when == p.Value && p.days > 0 {
 			all = append(all, chip{t.page.When, p.Label, t.address("when", "")})

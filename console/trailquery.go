@@ -50,7 +50,7 @@ type trailQuery struct {
 }
 
 // formNames are the filters that an address of a list may hold.
-var formNames = []string{"q", "range", "action", "actor", "outcome", "platform", "ip", "when", "from", "to", "own"}
+var formNames = []string{"q", "range", "action", "actor", "outcome", "platform", "ip", "place", "notplace", "when", "from", "to", "own"}
 
 // placeNames are the other parameters of a list: the place in it, and what is shown beside it.
 var placeNames = []string{"cursor", "back", "event", "total", "limit", "overview"}
@@ -133,6 +133,13 @@ func (t trailQuery) text() (string, error) {
 	var more audit.And
 	for _, platform := range t.values["platform"] {
 		more = append(more, audit.Qualifier{Field: audit.FieldPlatform, Value: platform})
+	}
+	// A place is found by its words: a country is the two letters that rows show.
+	for _, place := range t.values["place"] {
+		more = append(more, audit.Words{Text: place})
+	}
+	for _, place := range t.values["notplace"] {
+		more = append(more, audit.Not{Expr: audit.Words{Text: place}})
 	}
 	if t.hidesOwn() {
 		more = append(more, hideReading...)
