@@ -287,3 +287,41 @@ func TestRepeatedRetentionIsRecordedOnce(t *testing.T) {
 		t.Errorf("recorded %+v, %v", page.Events, err)
 	}
 }
+
+// retainer keeps nothing.
+type retainer struct{}
+
+func (retainer) Retain(context.Context) (audit.RetentionReport, error) {
+	return audit.RetentionReport{Horizon: start}, nil
+}
+
+func TestRetentionDeletesSessionsAndLinksADayAfterTheirEnd(t *testing.T) {
+	clock := func() time.Time { return start }
+	store, index, files := parts(t, clock)
+	ctx := context.Background()
+	for _, org := range []string{"acme", "other"} {
+		_, err := store.PutOrganization(ctx, audit.Organization{ID: org, Name: org, CreatedAt: start})
+		for name, ended := range map[string]time.Time{"old": start.Add(-25 * time.Hour), "late": start.Add(-23 * time.Hour), "open": start.Add(time.Hour)} {
+			id := org + " " + name
+			err = errors.Join(err,
+				store.CreateSession(ctx, audit.Session{ID: id, Organization: org, Member: "admin", Hash: []byte(id), CreatedAt: ended.Add(-audit.SessionLife), ExpiresAt: ended}),
+				store.CreateLoginLink(ctx, audit.LoginLink{ID: id, Organization: org, Member: "admin", Hash: []byte(id), CreatedAt: ended.Add(-audit.LoginLinkLife), ExpiresAt: ended}))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := &Retention{Index: retainer{}, Records: store, Own: index, Files: files, Clock: clock, Logger: slog.New(slog.DiscardHandler)}
+	if _, err := environment(t, a).ExecuteActivity(a.Retain); err != nil {
+		t.Fatal(err)
+	}
+	for _, org := range []string{"acme", "other"} {
+		for name, want := range map[string]audit.Code{"old": audit.CodeNotFound, "late": "", "open": ""} {
+			_, sessionErr := store.SessionByHash(ctx, []byte(org+" "+name))
+			_, linkErr := store.LoginLinkByHash(ctx, []byte(org+" "+name))
+			if audit.CodeOf(sessionErr) != want || audit.CodeOf(linkErr) != want {
+				t.Errorf("%s %s: the session %v, the link %v; want %q", org, name, sessionErr, linkErr, want)
+			}
+		}
+	}
+}

@@ -21,7 +21,12 @@ type Retainer interface {
 type RetentionRecords interface {
 	Organizations(ctx context.Context) ([]audit.Organization, error)
 	Export(ctx context.Context, organization, id string) (audit.Export, error)
+	DeleteSessions(ctx context.Context, organization string, before time.Time) (int, error)
+	DeleteLoginLinks(ctx context.Context, organization string, before time.Time) (int, error)
 }
+
+// signInsKept is how long sessions and links are kept when they have ended. What happened with them stands in the trail.
+const signInsKept = 24 * time.Hour
 
 // Retention are the activities of RetentionWorkflow.
 type Retention struct {
@@ -33,7 +38,7 @@ type Retention struct {
 	Logger  *slog.Logger
 }
 
-// Retain checks and applies the six months.
+// Retain checks and applies the six months, and deletes sessions and links that ended more than a day ago.
 func (a *Retention) Retain(ctx context.Context) (audit.RetentionReport, error) {
 	report, err := a.Index.Retain(ctx)
 	if err != nil {
@@ -42,7 +47,24 @@ func (a *Retention) Retain(ctx context.Context) (audit.RetentionReport, error) {
 	for _, problem := range report.Problems {
 		a.Logger.ErrorContext(ctx, "retention needs a person", "problem", problem)
 	}
-	return report, nil
+	return report, a.forgetSignIns(ctx)
+}
+
+func (a *Retention) forgetSignIns(ctx context.Context) error {
+	organizations, err := a.Records.Organizations(ctx)
+	if err != nil {
+		return err
+	}
+	before := now(a.Clock).Add(-signInsKept)
+	for _, org := range organizations {
+		if _, err := a.Records.DeleteSessions(ctx, org.ID, before); err != nil {
+			return err
+		}
+		if _, err := a.Records.DeleteLoginLinks(ctx, org.ID, before); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // SweptFiles says what SweepFiles found.

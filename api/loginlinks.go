@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"net/http"
 	"time"
 
@@ -43,20 +42,6 @@ func (s *Server) createLoginLink(r *request) error {
 		return err
 	}
 	return r.json(http.StatusCreated, linkView{LoginLink: l, URL: s.cfg.PublicURL + LoginLinkPath(secret)})
-}
-
-// LoginLink makes a one-time link that signs in as a member, on behalf of whoever runs the server, and returns its secret: see LoginLinkPath. Its use is what
-// is recorded. CodeInvalid where the member is not active.
-func (s *Server) LoginLink(ctx context.Context, organization, member string) (secret string, err error) {
-	m, err := s.cfg.Directory.Member(ctx, organization, member)
-	if err != nil && audit.CodeOf(err) != audit.CodeNotFound {
-		return "", err
-	}
-	if err != nil || !m.Included() {
-		return "", audit.InvalidField("member", "%q is not an active member of the organization", clip(member))
-	}
-	l, secret := audit.NewLoginLink(newID(), organization, m.ID, "", s.now())
-	return secret, s.cfg.LoginLinks.CreateLoginLink(ctx, l)
 }
 
 // linkEntry is the record of a link that whoever runs the server made.

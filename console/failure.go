@@ -2,6 +2,7 @@ package console
 
 import (
 	"errors"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -59,7 +60,7 @@ func (r *request) asProblem(err error) *problem {
 	var ours *audit.Error
 	if errors.As(err, &ours) {
 		if k, ok := known[ours.Code]; ok {
-			return &problem{Status: k.status, Title: k.title, Detail: ours.Message, Fields: ours.Fields, RetryAfter: int(ours.RetryAfter.Seconds())}
+			return &problem{Status: k.status, Title: k.title, Detail: ours.Message, Fields: ours.Fields, RetryAfter: int(math.Ceil(ours.RetryAfter.Seconds()))}
 		}
 	}
 	r.logFailure(err)
@@ -81,9 +82,7 @@ func (r *request) fail(err error) {
 		r.toSignIn()
 		return
 	}
-	if p.RetryAfter > 0 {
-		r.c.Set("Retry-After", strconv.Itoa(p.RetryAfter))
-	}
+	r.adviseRetry(p)
 	if r.isFragment() {
 		r.c.Set("HX-Retarget", "#notice")
 		r.c.Set("HX-Reswap", "innerHTML")
@@ -97,6 +96,13 @@ func (r *request) fail(err error) {
 	if err := r.render(p.Status, "failure", failureView{frame: r.frame(p.Title, ""), Problem: p}); err != nil {
 		r.logFailure(err)
 		r.c.Status(http.StatusInternalServerError)
+	}
+}
+
+// adviseRetry says when to come back, where that is known.
+func (r *request) adviseRetry(p *problem) {
+	if p.RetryAfter > 0 {
+		r.c.Set("Retry-After", strconv.Itoa(p.RetryAfter))
 	}
 }
 

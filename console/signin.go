@@ -30,18 +30,25 @@ type signInView struct {
 
 // showSignIn is the page behind a one-time link. Looking at it uses nothing up: mail scanners and previews open links, and only people press buttons.
 func (con *Console) showSignIn(r *request) error {
+	r.c.Set(fiber.HeaderReferrerPolicy, "no-referrer") // the address holds the link
 	return r.render(http.StatusOK, "signin", signInView{frame: r.frame("Sign in", ""), Link: r.query.Get("link"), Next: localPath(r.query.Get("next"))})
 }
 
 // signIn takes the link and sets the cookie of a new session.
 func (con *Console) signIn(r *request) error {
 	cookie, expires, err := con.cfg.Sessions.SignIn(r.ctx, r.form.Get("link"), r.source())
-	if audit.CodeOf(err) == audit.CodeUnauthenticated {
+	if code := audit.CodeOf(err); code == audit.CodeUnauthenticated || code == audit.CodeRateLimited {
 		p := r.asProblem(err)
+		r.adviseRetry(p)
 		return r.render(p.Status, "signin", signInView{frame: r.frame("Sign in", ""), Next: localPath(r.form.Get("next")), Problem: p})
 	}
 	if err != nil {
 		return err
+	}
+	if old := r.cookie(); old != "" { // nobody could end it any more
+		if err := con.cfg.Sessions.SignOut(r.ctx, old, r.source()); err != nil {
+			r.logFailure(err)
+		}
 	}
 	con.setCookie(r, cookie, expires)
 	return r.c.Redirect(localPath(r.form.Get("next")), http.StatusSeeOther)

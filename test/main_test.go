@@ -47,7 +47,7 @@ func run(m *testing.M) (code int, err error) {
 		err = goleak.Find(
 			// fasthttp keeps its clock for the life of the process, and its pools notice only after ten seconds that they were stopped.
 			goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
-			goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
+			goleak.IgnoreAnyFunction("github.com/valyala/fasthttp/stackless.funcWorker"), goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
 	}
 	return code, err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/audittrail/audittrail/api"
 	"github.com/audittrail/audittrail/internal/config"
 	"github.com/audittrail/audittrail/notify"
+	"github.com/audittrail/audittrail/store"
 	"github.com/audittrail/audittrail/worker"
 )
 
@@ -56,6 +57,8 @@ type App struct {
 	role     Role
 	logger   *slog.Logger
 	server   *api.Server
+	records  store.Store
+	clock    func() time.Time
 	worker   *worker.Worker // nil where the role is another one
 	listener net.Listener
 	channels []notify.State
@@ -85,7 +88,7 @@ func New(ctx context.Context, cfg *config.Config, opts Options) (*App, error) {
 	if err := check(cfg, opts); err != nil {
 		return nil, err
 	}
-	a := &App{config: cfg, role: opts.Role, logger: opts.Logger}
+	a := &App{config: cfg, role: opts.Role, logger: opts.Logger, clock: opts.Clock}
 	if err := a.assemble(ctx, opts); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}

@@ -23,7 +23,7 @@ import (
 // TestMain finds leaks. fasthttp's clock never ends, and its worker pools notice their end within ten seconds.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp/stackless.funcWorker"), goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
 }
 
 // settings are of a process whose Temporal server does not answer: everything but background work has to go on.

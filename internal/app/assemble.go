@@ -12,6 +12,7 @@ import (
 
 	"github.com/audittrail/audittrail/activities"
 	"github.com/audittrail/audittrail/api"
+	"github.com/audittrail/audittrail/console"
 	"github.com/audittrail/audittrail/index"
 	"github.com/audittrail/audittrail/internal/blob"
 	"github.com/audittrail/audittrail/internal/ingest"
@@ -58,7 +59,12 @@ func (a *App) assemble(ctx context.Context, opts Options) error {
 	for _, c := range a.channels {
 		opts.Logger.InfoContext(ctx, "channel", "name", c.Channel, "on", c.On, "detail", c.Detail)
 	}
+	a.records = p.store
 	a.server = api.New(a.apiConfig(&p, opts))
+	if opts.Role != RoleWorker {
+		a.server.Mount(console.New(console.Config{API: a.server, Sessions: a.server, Secure: a.server.SecureCookie(), Clock: opts.Clock,
+			Logger: opts.Logger, Version: opts.Version}))
+	}
 	if opts.Role != RoleAPI {
 		a.worker = worker.New(p.jobs.Temporal(), workerDeps(&p, opts))
 	}

@@ -58,6 +58,8 @@ type commands struct {
 	Settings   configCommand     `cmd:"" name:"config" group:"Servers" help:"Show every setting, its value and where it came from."`
 	Orgs       orgsCommand       `cmd:"" group:"Servers" help:"Create and list organizations, on the data directory."`
 
+	LoginLink loginLinkCommand `cmd:"" name:"login-link" group:"Servers" help:"Make a link that signs in to the console once."`
+
 	Health    healthCommand    `cmd:"" group:"Working with a server" help:"Ask how a server is."`
 	Ingest    ingestCommand    `cmd:"" group:"Working with a server" help:"Send events from files or standard input."`
 	Search    searchCommand    `cmd:"" group:"Working with a server" help:"Find events."`

@@ -309,6 +309,13 @@ func TestOrganizationsAreMadeOnTheDataDirectoryAndTheKeyIsShownOnce(t *testing.T
 	if code, _, stderr := command(t, "", "orgs", "create", "acme", "--name", "Acme", "--data-dir", dir); code != 1 || !strings.Contains(stderr, "acme exists") {
 		t.Errorf("made twice: exit %d\n%s", code, stderr)
 	}
+	code, stdout, stderr = command(t, "", "login-link", "--data-dir", dir, "--listen", "127.0.0.1:9123")
+	if code != 0 || !strings.Contains(stdout, "  http://127.0.0.1:9123/sign-in?link=al_") || !strings.Contains(stdout, "creator of acme") {
+		t.Errorf("a link to sign in: exit %d\n%s%s", code, stdout, stderr)
+	}
+	if code, stdout, stderr := command(t, "", "login-link", "--member", "nobody", "--data-dir", dir); code != 1 || stdout != "" || !strings.Contains(stderr, `"nobody" is not an active member`) {
+		t.Errorf("a link for nobody: exit %d\n%s%s", code, stdout, stderr)
+	}
 	if code, stdout, _ := command(t, "", "orgs", "list", "--data-dir", dir); code != 0 || !strings.Contains(stdout, "acme") || strings.Contains(stdout, "at_") {
 		t.Errorf("the list is\n%s", stdout)
 	}

@@ -106,6 +106,8 @@ func (d *demo) serve(a *app.App, catchers *catchers, exitAfter bool) error {
 	err := d.show(catchers)
 	d.env.ctx = outer
 	if err == nil && !exitAfter {
+		d.offerSignIn(a)
+		fmt.Fprintln(d.Stdout)
 		catchers.announce(d)
 		<-ctx.Done()
 		fmt.Fprintln(d.Stdout)

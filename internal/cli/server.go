@@ -53,6 +53,9 @@ func (e *env) serve(cfg *config.Config, role app.Role) error {
 	if err != nil {
 		return err
 	}
+	if role == app.RoleBoth {
+		e.offerSignIn(a)
+	}
 	err = a.Run(e.ctx)
 	return errors.Join(err, a.Close())
 }
