@@ -22,8 +22,9 @@ test: ## every test; with an Elasticsearch they take longer than the ten minutes
 
 RACE_PACKAGES ?= ./...
 RACE_SKIP ?=
+RACE_FLAGS ?=
 race: ## every test of the root module under the race detector (needs a C compiler)
-	CGO_ENABLED=1 go test -race -timeout 30m -skip '$(RACE_SKIP)' $(RACE_PACKAGES)
+	CGO_ENABLED=1 go test -race $(RACE_FLAGS) -timeout 30m -skip '$(RACE_SKIP)' $(RACE_PACKAGES)
 
 elasticsearch: ## fetch and start a real Elasticsearch for the tests (needs Java 17; 145 MB, for tests only)
 	@scripts/elasticsearch fetch
@@ -56,8 +57,9 @@ fuzz: ## fuzz every parser for FUZZTIME (10s) each
 cover: ## coverage of the packages that must have 85 %, and fail below it
 	./scripts/cover
 
-bench: ## measure every line of the speed table, as ratios in one run, and fail below the bar
+bench: ## measure every line of the speed table, as ratios in one run, and fail below the bar (the console's list needs a browser)
 	go run ./test/bench
+	go test -count=1 -run TestAListOfAHundredRowsIsDrawnWithoutALongTask ./console
 
 screenshots: ## pictures of the console for the documents, into docs/images (needs chromium-headless-shell)
 	AUDITTRAIL_PICTURES=$(CURDIR)/docs/images go test -count=1 -run TestPicturesOfTheConsole ./console

@@ -36,9 +36,12 @@ var shared struct {
 }
 
 // Start returns the browser of this test binary, which is started when the first test asks and ended after the last that uses it. Where there is none, the
-// test is skipped with one line that says what to install; with CI set it fails.
+// test is skipped with one line that says what to install; with CI set it fails. With -short it is skipped too.
 func Start(t testing.TB) *Browser {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("what a browser shows is left out with -short")
+	}
 	path := find()
 	if path == "" {
 		const reason = "no browser for tests here: apt-get install chromium-headless-shell"
