@@ -96,6 +96,9 @@ func (e *event) Title() string {
 	return e.Action
 }
 
+// Titled says whether the catalogue has a title for the action.
+func (e *event) Titled() bool { return e.title != "" && e.title != e.Action }
+
 // Failed and Unknown say how it ended.
 func (e *event) Failed() bool { return e.Outcome == "failure" }
 
