@@ -229,9 +229,15 @@ func (p *Page) Query() url.Values {
 	return at.Query()
 }
 
-// Click clicks what the CSS selector finds first and is visible.
+// Click clicks what the CSS selector finds first, once it is visible and stands still: a click goes to a place, and what comes while a page changes moves
+// others.
 func (p *Page) Click(selector string) {
 	p.t.Helper()
+	p.Wait(selector+" stands still", fmt.Sprintf(`(() => { const e = document.querySelector(%q); if (!e) return false;
+	  e.scrollIntoView({block: "nearest"});
+	  const r = e.getBoundingClientRect(), now = [r.x, r.y, r.width, r.height].join(), before = window.stoodAt;
+	  window.stoodAt = now;
+	  return r.width > 0 && now === before && !document.querySelector(".htmx-request, .htmx-swapping, .htmx-settling") })()`, selector))
 	p.Run(chromedp.ScrollIntoView(chromedp.CSS(selector)), chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
 }
 
