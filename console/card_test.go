@@ -90,3 +90,16 @@ func TestWhatIsNewAnnouncesItselfAndMovesNothing(t *testing.T) {
 	p.Press("n")
 	p.WaitText("#rows", "Ann added somebody, new-3")
 }
+
+func TestACardLeadsToTheSignInWhereTheSessionEnded(t *testing.T) {
+	g := newRig(t, 400)
+	p := g.tab(browser.Look{}, g.who(audit.RoleCreator))
+	p.Open(g.base + "/operation-logs")
+	p.Wait("the overview is there", `document.querySelector(".bar")`)
+	p.SetCookie(g.base, "session", "ended")
+	p.Click("#rows a[data-member]")
+	p.Wait("the sign-in is there", `location.pathname === "/sign-in"`)
+	if next := p.Query().Get("next"); next != "/operation-logs" {
+		t.Errorf("it leads back to %q", next)
+	}
+}

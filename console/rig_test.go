@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/PuerkitoBio/goquery"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
 	"github.com/audittrail/audittrail/api"
@@ -71,7 +72,8 @@ func newRig(t *testing.T, events int) *rig {
 	g.store, err = storesqlite.Open(t.Context(), t.TempDir(), storesqlite.Options{Logger: quiet})
 	must(t, err)
 	g.populate(events)
-	g.server = api.New(api.Config{Events: g.index, Ingester: g.index, Directory: g.store, Keys: g.store, Sessions: g.store, Reminders: g.store, Deliveries: g.store,
+	registry := prometheus.NewRegistry()
+	g.server = api.New(api.Config{Metrics: api.NewMetrics(registry), Gatherer: registry, Events: g.index, Ingester: g.index, Directory: g.store, Keys: g.store, Sessions: g.store, Reminders: g.store, Deliveries: g.store,
 		Messages: g.store, Exports: g.store, Secrets: g.store, Jobs: g.jobs,
 		Channels: []api.ChannelState{{Channel: audit.ChannelInbox, On: true}, {Channel: audit.ChannelEmail, On: true}, {Channel: audit.ChannelSMS, Reason: "no Twilio account configured"}},
 		Clock:    g.clock.Now, Logger: slog.New(slog.NewJSONHandler(g.log, nil)),

@@ -5,12 +5,13 @@
   const make = () => {
     dialog = document.createElement("dialog");
     dialog.className = "card";
-    dialog.setAttribute("aria-label", "Member");
     document.body.append(dialog);
     dialog.addEventListener("close", () => { asked++; if (opener && opener.isConnected) opener.focus(); });
     dialog.addEventListener("click", (e) => { if (e.target === dialog || e.target.closest(".close-card")) dialog.close(); });
   };
   const say = (text) => {
+    dialog.removeAttribute("aria-labelledby");
+    dialog.setAttribute("aria-label", "Member");
     const p = document.createElement("p");
     p.className = "loading";
     p.setAttribute("role", "status");
@@ -30,11 +31,15 @@
     say("Loading the card…");
     if (!dialog.open) dialog.showModal();
     place();
-    const answer = await fetch(link.href, { headers: { "HX-Request": "true" }, credentials: "same-origin" }).catch(() => null);
+    const answer = await fetch(link.href, { headers: { "HX-Request": "true", "HX-Current-URL": location.href }, credentials: "same-origin" }).catch(() => null);
     if (mine !== asked) return;
-    if (!answer || !answer.ok || answer.headers.has("HX-Redirect")) { say("The card could not be loaded. Close it and try again."); place(); return; }
+    const signIn = answer && answer.headers.get("HX-Redirect");
+    if (signIn) { location.assign(signIn); return; }
+    if (!answer || !answer.ok) { say("The card could not be loaded. Close it and try again."); place(); return; }
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (mine !== asked) return;
+    dialog.removeAttribute("aria-label");
+    dialog.setAttribute("aria-labelledby", "card-name");
     const card = page.querySelector(".member-card");
     const close = document.createElement("button");
     close.type = "button";

@@ -1,38 +1,65 @@
 // What is new on the list that is shown: it is told above the list and moves nothing.
 (() => {
   "use strict";
-  let source = null, shown = null, count = 0, told = 0, title = "";
+  const hiddenFor = 30_000, firstRetry = 5_000, lastRetry = 120_000, quiet = 5_000;
+  let source = null, shown = null, said = null, count = 0, paused = false, title = "", retry = firstRetry;
+  let told = 0, telling = 0, retrying = 0, hiding = 0;
   const bar = () => document.querySelector("#live[data-stream]");
-  const end = () => {
+
+  const close = () => {
+    clearTimeout(retrying);
     if (source) source.close();
-    source = shown = null;
+    source = null;
+    if (shown) delete shown.dataset.state;
+  };
+  const end = () => {
+    close();
+    clearTimeout(telling);
+    telling = 0;
+    shown = said = null;
     count = 0;
+    paused = false;
+    retry = firstRetry;
     if (title) document.title = title;
     title = "";
   };
-  const note = (text) => {
-    const p = document.createElement("p");
-    p.className = "quiet";
-    p.textContent = text;
-    shown.replaceChildren(p);
+
+  // Says the words aloud, at most once in a while; what is last is said in the end.
+  const tell = () => {
+    const wait = told + quiet - Date.now();
+    if (wait > 0) { if (!telling) telling = setTimeout(() => { telling = 0; if (said) tell(); }, wait); return; }
+    told = Date.now();
+    said.textContent = words();
   };
-  const announce = () => {
-    const words = count.toLocaleString("en") + (count === 1 ? " new event" : " new events");
-    let button = shown.querySelector("button");
-    if (!button) {
-      button = document.createElement("button");
+  const words = () => {
+    const fresh = count ? count.toLocaleString("en") + (count === 1 ? " new event" : " new events") : "";
+    if (!paused) return fresh;
+    return "Not followed while hidden" + (fresh ? ", since then " + fresh : "");
+  };
+  // What the bar says: what is new, and whether it is followed now.
+  const draw = (trouble) => {
+    const text = words(), parts = [];
+    if (text) {
+      const button = shown.querySelector("button") || document.createElement("button");
       button.type = "button";
       button.className = "small";
-      button.addEventListener("click", load);
-      const said = document.createElement("span");
-      said.className = "sr";
-      said.setAttribute("role", "status");
-      shown.replaceChildren(button, said);
+      button.textContent = text + " – show";
+      button.onclick = load;
+      parts.push(button);
     }
-    button.textContent = words + " – show";
-    if (!title) title = document.title;
-    document.title = "(" + count + ") " + title;
-    if (Date.now() - told > 5000) { told = Date.now(); shown.querySelector("[role=status]").textContent = words; }
+    if (trouble) {
+      const p = document.createElement("p");
+      p.className = "quiet";
+      p.textContent = trouble;
+      parts.push(p);
+    }
+    const held = document.activeElement && shown.contains(document.activeElement);
+    shown.replaceChildren(said, ...parts);
+    if (held && shown.querySelector("button")) shown.querySelector("button").focus({ preventScroll: true });
+    if (count) {
+      if (!title) title = document.title;
+      document.title = "(" + count + ") " + title;
+    }
   };
   const load = () => {
     const to = shown && shown.dataset.newest;
@@ -40,28 +67,54 @@
     end();
     htmx.ajax("GET", to, { target: "#main", swap: "innerHTML" });
   };
-  const begin = () => {
-    const now = bar();
-    if (now === shown) return;
-    end();
-    if (!now || document.hidden) return;
-    shown = now;
-    source = new EventSource(now.dataset.stream);
-    source.addEventListener("events", (e) => { count += JSON.parse(e.data).matched; announce(); });
-    source.addEventListener("open", () => { shown.dataset.state = "live"; if (!count) shown.replaceChildren(); });
-    source.addEventListener("error", () => {
-      if (!source) return;
+
+  const follow = () => {
+    close();
+    const mine = source = new EventSource(shown.dataset.stream);
+    mine.addEventListener("events", (e) => { if (mine === source) { count += JSON.parse(e.data).matched; draw(""); tell(); } });
+    mine.addEventListener("open", () => { if (mine === source) { shown.dataset.state = "live"; retry = firstRetry; draw(""); } });
+    mine.addEventListener("error", () => {
+      if (mine !== source) return;
       delete shown.dataset.state;
-      if (count) return;
-      note(source.readyState === EventSource.CLOSED ? "Live updates are not available now." : "Not live – trying again.");
+      if (mine.readyState !== EventSource.CLOSED) { draw("Not live – trying again."); return; } // the browser does, and tells the server what it has had
+      source = null; // refused: all streams are taken, or the server is on its way
+      draw("Live updates are not available now – trying again.");
+      retrying = setTimeout(follow, retry);
+      retry = Math.min(retry * 2, lastRetry);
     });
   };
+  const begin = () => {
+    const now = bar();
+    if (now === shown && (source || !now)) return;
+    if (now !== shown) end();
+    if (!now || document.hidden) return;
+    if (!shown) {
+      shown = now;
+      said = document.createElement("span"); // it is there before it says anything, or it would not be read
+      said.className = "sr";
+      said.setAttribute("role", "status");
+      shown.replaceChildren(said);
+    }
+    follow();
+  };
+
+  // Browsers allow few connections to a server: a tab that nobody has looked at for a while holds none. What came meanwhile is not known then.
+  const rest = () => {
+    if (!document.hidden || !shown) return;
+    close();
+    paused = true;
+    draw("");
+  };
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(hiding);
+    if (document.hidden) hiding = setTimeout(rest, hiddenFor);
+    else begin();
+  });
   document.addEventListener("keydown", (e) => {
-    if (e.key !== "n" || e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, select, textarea") || document.querySelector("dialog[open]")) return;
-    if (count) { e.preventDefault(); load(); }
+    if (e.key !== "n" || e.ctrlKey || e.metaKey || e.altKey || e.target.closest?.("input, select, textarea") || document.querySelector("dialog[open]")) return;
+    if (count || paused) { e.preventDefault(); load(); }
   });
   document.addEventListener("htmx:afterSettle", begin);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) begin(); });
   addEventListener("pagehide", end);
   addEventListener("pageshow", begin);
 })();

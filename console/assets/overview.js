@@ -13,9 +13,10 @@
   };
   // One bar can be reached with Tab, the others from there.
   const ready = () => {
-    before = "";
     const all = bars();
-    if (all.length && !all.some((b) => b.getAttribute("tabindex") === "0")) all[all.length - 1].setAttribute("tabindex", "0");
+    if (!all.length || all.some((b) => b.hasAttribute("tabindex"))) return;
+    before = "";
+    all.forEach((b, i) => b.setAttribute("tabindex", i === all.length - 1 ? "0" : "-1"));
   };
   const go = (to) => {
     const all = bars();
@@ -24,6 +25,7 @@
     bar.focus();
   };
   document.addEventListener("keydown", (e) => {
+    if (e.key === "Escape" && began) { callOff(); return; }
     const bar = barAt(e);
     if (!bar) return;
     const now = bars().indexOf(bar);
@@ -38,10 +40,20 @@
     all.forEach((bar, i) => bar.classList.toggle("picked", a >= 0 && b >= 0 && i >= Math.min(a, b) && i <= Math.max(a, b)));
     return all.filter((bar) => bar.classList.contains("picked"));
   };
-  document.addEventListener("pointerdown", (e) => { const bar = barAt(e); if (bar && e.button === 0) { began = bar; dragged = false; } });
+  // A drag ends without a choice: by Escape, as the browser takes the finger to scroll, or as the bars are others now. The click that follows chooses none either.
+  const callOff = () => {
+    if (!began) return;
+    began = null;
+    dragged = true;
+    pick(null, null);
+    say("");
+  };
+  document.addEventListener("pointercancel", callOff);
+  document.addEventListener("pointerdown", (e) => { dragged = false; const bar = barAt(e); if (bar && e.button === 0) { began = bar; } });
   document.addEventListener("dragstart", (e) => { if (barAt(e)) e.preventDefault(); });
   document.addEventListener("pointermove", (e) => {
     const bar = document.elementFromPoint(e.clientX, e.clientY)?.closest(".histogram .bar");
+    if (began && !began.isConnected) callOff();
     if (!began) { if (bar) say(bar.getAttribute("aria-label")); return; }
     if (bar && bar !== began) dragged = true;
     if (bar && dragged) {
@@ -62,7 +74,9 @@
     }
     began = null;
   });
-  document.addEventListener("click", (e) => { if (dragged && barAt(e)) { e.preventDefault(); dragged = false; } }, true);
+  // Enter on a bar is a click too, of no button: it is never what a drag leaves behind.
+  document.addEventListener("click", (e) => { if (dragged && e.detail > 0 && barAt(e)) e.preventDefault(); }, true);
+  addEventListener("pageshow", (e) => { if (e.persisted) { began = null; dragged = false; pick(null, null); } });
   document.addEventListener("htmx:afterSwap", ready);
   ready();
 })();
