@@ -59,7 +59,7 @@ cover: ## coverage of the packages that must have 85 %, and fail below it
 
 bench: ## measure every line of the speed table, as ratios in one run, and fail below the bar (the console's list needs a browser)
 	go run ./test/bench
-	go test -count=1 -run TestAListOfAHundredRowsIsDrawnWithoutALongTask ./console
+	AUDITTRAIL_BENCH=1 go test -count=1 -run TestAListOfAHundredRowsIsDrawnWithoutALongTask ./console
 
 screenshots: ## pictures of the console for the documents, into docs/images (needs chromium-headless-shell)
 	AUDITTRAIL_PICTURES=$(CURDIR)/docs/images go test -count=1 -run TestPicturesOfTheConsole ./console

@@ -26,18 +26,11 @@ type cardView struct {
 	Problem *problem
 }
 
-// cardAnswer is a card as the API answers it.
+// cardAnswer is a card as the API answers it: an entry of the directory, as far as there is one.
 type cardAnswer struct {
-	ID          string             `json:"id"`
-	Included    bool               `json:"included"`
-	Notice      string             `json:"notice"`
-	Name        string             `json:"name"`
-	Avatar      string             `json:"avatar"`
-	Email       string             `json:"email"`
-	Phone       string             `json:"phone"`
-	Departments []string           `json:"departments"`
-	Role        audit.Role         `json:"role"`
-	Status      audit.MemberStatus `json:"status"`
+	audit.Member
+	Included bool   `json:"included"`
+	Notice   string `json:"notice"`
 }
 
 // Shown is the name, or the id of a member whom the directory does not know.
@@ -46,6 +39,14 @@ func (c cardAnswer) Shown() string {
 		return c.Name
 	}
 	return c.ID
+}
+
+// StatusName is why somebody is not included, in words.
+func (c cardAnswer) StatusName() string {
+	if c.Status == "" {
+		return "Not in the directory"
+	}
+	return humanName(string(c.Status))
 }
 
 // RoleName is the role in words.

@@ -23,12 +23,16 @@ func TestACardSaysWhoSomebodyIsAndWhoIsNoLongerThere(t *testing.T) {
 		}
 	}
 	for _, tt := range []struct {
-		name, id, notice string
-	}{{"an active member", g.who(audit.RoleCreator), ""}, {"a deactivated one", gone.ID, audit.NotIncluded}, {"nobody known", "../<b>who</b>", audit.NotIncluded}} {
+		name, id, notice, standing string
+	}{{"an active member", g.who(audit.RoleCreator), "", "Creator"}, {"a deactivated one", gone.ID, audit.NotIncluded, "Deactivated"},
+		{"nobody known", "../<b>who</b>", audit.NotIncluded, "Not in the directory"}} {
 		t.Run(tt.name, func(t *testing.T) {
 			got := g.get(me, "/members/card/"+url.PathEscape(tt.id))
 			if got.StatusCode != http.StatusOK || strings.TrimSpace(got.doc.Find(".note").Text()) != tt.notice {
 				t.Errorf("got %d, notice %q", got.StatusCode, got.doc.Find(".note").Text())
+			}
+			if standing := strings.TrimSpace(got.doc.Find(".member-card header p").Text()); standing != tt.standing {
+				t.Errorf("the standing is %q, want %q", standing, tt.standing)
 			}
 			if id := got.doc.Find(".member-card dd code").Text(); id != tt.id {
 				t.Errorf("the card is of %q", id)

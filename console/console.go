@@ -2,9 +2,9 @@ package console
 
 import (
 	"context"
+	"html/template"
 	"log/slog"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -51,7 +51,7 @@ type Console struct {
 	log       *slog.Logger
 	app       *fiber.App
 	assets    map[string]*asset
-	templates map[string]*pageTemplate
+	templates map[string]*template.Template
 	zones     zones
 }
 
@@ -105,11 +105,6 @@ type page struct {
 var pages []page
 
 func add(more ...page) { pages = append(pages, more...) }
-
-// isPage says whether something can be read at the path, which has no parameters.
-func isPage(path string) bool {
-	return slices.ContainsFunc(pages, func(p page) bool { return p.method == http.MethodGet && p.path == path })
-}
 
 func get(path string, handle func(*Console, *request) error) page {
 	return page{method: http.MethodGet, path: path, handle: handle}

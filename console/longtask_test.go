@@ -8,11 +8,15 @@ import (
 	"github.com/audittrail/audittrail/internal/browser"
 )
 
-// maxTask is how long a task of the page may block it, in milliseconds: browsers call longer ones long.
-const maxTask = 50
+// maxTask is how long a task of the page may block it, in milliseconds: browsers call longer ones long. It holds on a quiet machine, where `make bench`
+// measures; beside other tests, which is where this runs otherwise, maxBusyTask does.
+const (
+	maxTask     = 50
+	maxBusyTask = 500
+)
 
 // TestAListOfAHundredRowsIsDrawnWithoutALongTask looks for long tasks while a list of 100 rows takes the place of another. How long a task is depends on
-// what else the machine does, so it is part of `make bench`, and the best of five tries counts.
+// what else the machine does, so the best of five tries counts.
 func TestAListOfAHundredRowsIsDrawnWithoutALongTask(t *testing.T) {
 	g := newRig(t, 3000)
 	p := g.tab(browser.Look{}, g.who(audit.RoleCreator))
@@ -37,11 +41,11 @@ func TestAListOfAHundredRowsIsDrawnWithoutALongTask(t *testing.T) {
 		best = min(best, longest)
 	}
 	t.Logf("the longest task took %.0f ms", best)
-	if best > maxTask {
-		if os.Getenv("CI") != "" {
-			t.Logf("over %d ms, beside other tests", maxTask)
-			return
-		}
-		t.Errorf("a task of %.0f ms; at most %d are allowed", best, maxTask)
+	limit := float64(maxBusyTask)
+	if os.Getenv("AUDITTRAIL_BENCH") != "" {
+		limit = maxTask
+	}
+	if best > limit {
+		t.Errorf("a task of %.0f ms; at most %.0f are allowed", best, limit)
 	}
 }

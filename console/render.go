@@ -3,7 +3,6 @@ package console
 import (
 	"bytes"
 	"embed"
-	"encoding/json"
 	"fmt"
 	"html/template"
 	"io/fs"
@@ -19,21 +18,18 @@ import (
 //go:embed templates
 var templateFiles embed.FS
 
-// pageTemplate is one page, with the layout and all shared parts.
-type pageTemplate struct{ *template.Template }
-
 // mustTemplates reads templates/*.html: each is a page that defines "main" and whatever parts it has; templates/parts/*.html are
 // shared by all. It panics where one cannot be read, which a test excludes.
-func (con *Console) mustTemplates() map[string]*pageTemplate {
+func (con *Console) mustTemplates() map[string]*template.Template {
 	base := template.Must(template.New("").Funcs(con.funcs()).ParseFS(templateFiles, "templates/parts/*.html"))
 	names, err := fs.Glob(templateFiles, "templates/*.html")
 	if err != nil {
 		panic("console: " + err.Error())
 	}
-	all := map[string]*pageTemplate{}
+	all := map[string]*template.Template{}
 	for _, name := range names {
 		t := template.Must(template.Must(base.Clone()).ParseFS(templateFiles, name))
-		all[strings.TrimSuffix(path.Base(name), ".html")] = &pageTemplate{t}
+		all[strings.TrimSuffix(path.Base(name), ".html")] = t
 	}
 	return all
 }
@@ -50,7 +46,6 @@ func (con *Console) funcs() template.FuncMap {
 		"counted":  counted,
 		"dict":     dict,
 		"join":     strings.Join,
-		"json":     func(v any) (string, error) { text, err := json.MarshalIndent(v, "", "  "); return string(text), err },
 	}
 }
 

@@ -61,8 +61,6 @@ type trailRow struct {
 	// Open is the address of the list with the event beside it, Alone that of the event as a page of its own.
 	Open, Alone string
 	Current     bool
-	// Day is set where the row begins another day than the one before it.
-	Day string
 }
 
 // emptyView says why nothing is listed.
@@ -144,14 +142,9 @@ func (con *Console) search(r *request, t trailQuery) (searchAnswer, error) {
 
 // fillTrail puts the answer into the view.
 func (con *Console) fillTrail(r *request, t trailQuery, view *trailView, answer searchAnswer, words *vocabulary) {
-	day := ""
 	for _, e := range answer.Events {
 		e.title = words.action(e.Action)
-		row := trailRow{event: e, Open: t.here(e.ID), Alone: "/events/" + url.PathEscape(e.ID), Current: e.ID == t.event}
-		if d := e.Time.In(r.zone).Format("Monday, 2 January 2006"); d != day {
-			row.Day, day = d, d
-		}
-		view.Rows = append(view.Rows, row)
+		view.Rows = append(view.Rows, trailRow{event: e, Open: t.here(e.ID), Alone: "/events/" + url.PathEscape(e.ID), Current: e.ID == t.event})
 	}
 	view.Total = answer.Total
 	if !answer.Total.Counted() {
@@ -163,9 +156,7 @@ func (con *Console) fillTrail(r *request, t trailQuery, view *trailView, answer 
 		return
 	}
 	view.Export = addressOf("/exports/new", filters)
-	if isPage(t.page.path + "/overview") {
-		view.Overview = addressOf(t.page.path+"/overview", t.values)
-	}
+	view.Overview = addressOf(t.page.path+"/overview", t.values)
 	if t.cursor == "" && !filters.Has("to") {
 		view.Stream = addressOf("/v1/events/stream", filters)
 	}

@@ -64,10 +64,8 @@ func newVisit(t *testing.T, id string, more ...*audit.Event) *visit {
 // signIn opens a one-time link and presses the button.
 func (v *visit) signIn(t *testing.T) {
 	t.Helper()
-	secret, hash := audit.NewLoginLinkSecret()
-	now := time.Now().UTC()
-	if err := v.service.records.CreateLoginLink(t.Context(), audit.LoginLink{ID: "link-" + secret[len(secret)-10:], Organization: v.id, Member: v.me.ID, Hash: hash,
-		CreatedAt: now, ExpiresAt: now.Add(audit.LoginLinkLife)}); err != nil {
+	link, secret := audit.NewLoginLink("link of "+v.id, v.id, v.me.ID, "", time.Now())
+	if err := v.service.records.CreateLoginLink(t.Context(), link); err != nil {
 		t.Fatal(err)
 	}
 	v.Open(v.service.url + "/sign-in?link=" + url.QueryEscape(secret))
