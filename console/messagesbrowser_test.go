@@ -3,6 +3,7 @@ package console
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -186,4 +187,20 @@ func quoted(text string) string {
 		panic(err)
 	}
 	return string(literal)
+}
+
+func TestWhatIsWorkedOutAnewLeavesTheFocusWhereItIs(t *testing.T) {
+	g := newRig(t, 3000)
+	p := g.tab(browser.Look{}, g.who(audit.RoleCreator))
+	p.Open(g.base + newPath)
+	p.Value(`document.querySelector('input[value="login.*"]').click() || true`, new(bool))
+	p.Click("#try")
+	p.Wait("it is worked out, and what is new is alive", `document.querySelector("#would .figure") && !document.querySelector(".htmx-settling, .htmx-added")`)
+	var before string
+	p.Value(`document.querySelector("#would .figure").innerText`, &before)
+	p.Value(`(document.querySelector('input[value="daily"]').click(), document.getElementById("find").focus(), true)`, new(bool))
+	p.Wait("it is worked out anew", `document.querySelector("#would .figure").innerText !== `+quoted(before)+` && !document.querySelector(".htmx-settling")`)
+	if got := p.Focused(); !strings.HasPrefix(got, "input#find") {
+		t.Errorf("the focus is on %s, and was in the search for people", got)
+	}
 }

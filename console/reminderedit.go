@@ -116,7 +116,9 @@ func (r *request) assist(f reminderForm, stored []audit.Recipient) (done bool, e
 		if view.Would, view.Problem, err = r.wouldHave(f); err != nil {
 			return false, err
 		}
-		view.Focus = "try"
+		if !r.isFragment() { // a part comes by itself too, and must not take the focus from where somebody types
+			view.Focus = "try"
+		}
 	case do == doFind || strings.TrimSpace(find) != "":
 		// Saving with a name that was typed and not chosen would lose it without a word: the search comes first.
 		if view.Found, err = r.findPeople(find, f); err != nil {

@@ -5,6 +5,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/chromedp/chromedp/kb"
 )
 
 // pageOf serves one page.
@@ -59,5 +61,17 @@ func TestWhatIsHardToReadOrTooWideFails(t *testing.T) {
 				t.Error("nothing was found")
 			}
 		})
+	}
+}
+
+func TestAKeyThatThePageTakesTypesNothing(t *testing.T) {
+	page := Start(t).Page(t, Look{})
+	page.Open(pageOf(t, `<form action="/sent"><label>Field <input id="f"></label></form>
+		<script>document.getElementById("f").addEventListener("keydown", (e) => { if (e.key === "x" || e.key === "Enter") e.preventDefault() })</script>`))
+	page.Value(`document.getElementById("f").focus() || true`, new(bool))
+	page.Press("a", "x", kb.Enter, "B", "c", kb.ArrowLeft, kb.Backspace, "é")
+	var got string
+	if page.Value(`document.getElementById("f").value`, &got); got != "aéc" || !strings.HasSuffix(page.Address(), "/") {
+		t.Errorf("the field holds %q, at %s", got, page.Address())
 	}
 }

@@ -16,10 +16,12 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // Look is how a page is looked at. The zero value is a desk by day: 1440 × 900, light, scripts on, UTC.
@@ -237,7 +239,7 @@ func (p *Page) Click(selector string) {
 	  e.scrollIntoView({block: "nearest"});
 	  const r = e.getBoundingClientRect(), now = [r.x, r.y, r.width, r.height].join(), before = window.stoodAt;
 	  window.stoodAt = now;
-	  return r.width > 0 && now === before && !document.querySelector(".htmx-request, .htmx-swapping, .htmx-settling") })()`, selector))
+	  return r.width > 0 && now === before && !document.querySelector(".htmx-request, .htmx-swapping, .htmx-settling, .htmx-added") })()`, selector))
 	p.Run(chromedp.ScrollIntoView(chromedp.CSS(selector)), chromedp.Click(chromedp.CSS(selector), chromedp.NodeVisible))
 }
 
@@ -247,13 +249,34 @@ func (p *Page) Type(selector, text string) {
 	p.Run(chromedp.SendKeys(chromedp.CSS(selector), text, chromedp.NodeVisible))
 }
 
-// Press presses keys where the focus is: kb.Tab, kb.Enter, "j".
+// Press presses keys where the focus is: kb.Tab, kb.Enter, "j". As on a keyboard, a key that the page takes for itself types nothing.
 func (p *Page) Press(keys ...string) {
 	p.t.Helper()
 	for _, key := range keys {
-		p.Run(chromedp.KeyEvent(key))
+		for _, r := range key {
+			k, ok := kb.Keys[r]
+			if !ok { // on no keyboard of this layout
+				p.Run(chromedp.KeyEvent(string(r)))
+				continue
+			}
+			down := input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: k.Key, Code: k.Code, WindowsVirtualKeyCode: k.Windows, NativeVirtualKeyCode: k.Native}
+			if k.Shift {
+				down.Modifiers = shift
+			}
+			up := down
+			up.Type = input.DispatchKeyEventTypeKeyUp
+			if k.Print {
+				down.Text, down.UnmodifiedText = k.Text, k.Unmodified
+			} else {
+				down.Type = input.DispatchKeyEventTypeRawKeyDown
+			}
+			p.Run(command(input.DispatchKeyEvent, down), command(input.DispatchKeyEvent, up))
+		}
 	}
 }
+
+// shift is the bit of the modifier in events of keys.
+const shift = 8
 
 // Text returns the visible text of what the CSS selector finds first.
 func (p *Page) Text(selector string) string {
