@@ -210,7 +210,7 @@ func (a *Exports) allowed(ctx context.Context, export audit.Export) error {
 	if err != nil || !member.Included() {
 		return audit.Errorf(audit.CodeForbidden, "the requester is no longer allowed to export this: no longer an active member")
 	}
-	narrowed, err := principal(member).Narrow(export.Query)
+	narrowed, err := member.Principal().Narrow(export.Query)
 	if err != nil && audit.CodeOf(err) != audit.CodeForbidden {
 		return err
 	}
@@ -218,11 +218,6 @@ func (a *Exports) allowed(ctx context.Context, export audit.Export) error {
 		return audit.Errorf(audit.CodeForbidden, "the requester is no longer allowed to export this: their role has changed")
 	}
 	return nil
-}
-
-// principal is a member as they would act now.
-func principal(m audit.Member) audit.Principal {
-	return audit.Principal{Organization: m.Organization, Member: m.ID, MemberName: m.Name, Role: m.Role, Scopes: []audit.Scope{audit.ScopeAdmin}}
 }
 
 func sameQuery(a, b audit.Query) bool {

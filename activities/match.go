@@ -75,7 +75,7 @@ func (d *Dispatch) matcher(ctx context.Context, organization string, reminders [
 			continue
 		}
 		m.reminders = append(m.reminders, r)
-		m.sight = append(m.sight, principal(creator))
+		m.sight = append(m.sight, creator.Principal())
 	}
 	return m, nil
 }

@@ -191,11 +191,6 @@ func (s *Server) markFailed(r *request, e audit.Export) {
 	}
 }
 
-// seesAll says whether the role sees and stops the exports, and edits the reminders, of others.
-func seesAll(by audit.Principal) bool {
-	return by.Role == audit.RoleCreator || by.Role == audit.RoleSystemAdmin
-}
-
 // export returns the export of the path, where the caller may see it.
 func (s *Server) export(r *request) (audit.Export, error) {
 	id, err := r.param("id")
@@ -203,7 +198,7 @@ func (s *Server) export(r *request) (audit.Export, error) {
 		return audit.Export{}, err
 	}
 	e, err := s.cfg.Exports.Export(r.ctx, r.by.Organization, id)
-	if err == nil && e.RequestedBy != r.by.Member && !seesAll(r.by) {
+	if err == nil && !r.by.Reaches(audit.ScopeExports, e.RequestedBy) {
 		err = audit.NotFound("export")
 	}
 	return e, err
@@ -217,7 +212,7 @@ func (s *Server) listExports(r *request) error {
 		return err
 	}
 	member := r.by.Member
-	if seesAll(r.by) {
+	if r.by.ReachesAll(audit.ScopeExports) {
 		member = ""
 	}
 	exports, err := s.cfg.Exports.Exports(r.ctx, r.by.Organization, member, after, limit)

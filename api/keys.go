@@ -126,7 +126,7 @@ func (s *Server) checkHolder(r *request, id, made string) (audit.Member, error) 
 	if err != nil || !member.Included() {
 		return audit.Member{}, audit.InvalidField("member", "%q is not an active member of the organization", clip(id))
 	}
-	if mightier(member.Role, r.by.Role) {
+	if member.Role.Above(r.by.Role) {
 		return audit.Member{}, audit.InvalidField("member", "is a %s, and %s can be made for members of one's own role or below", member.Role, made)
 	}
 	return member, nil

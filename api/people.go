@@ -28,7 +28,7 @@ type personView struct {
 	Status audit.MemberStatus `json:"status"`
 }
 
-// listPeople is GET /v1/people: members to choose from while somebody types, for all who see Operation Logs. It is not recorded: it shows
+// listPeople is GET /v1/people: members to choose from while somebody types, for all who see their cards. It is not recorded: it shows
 // less of a member than the events do, and a record a keystroke would bury what the trail is for.
 func (s *Server) listPeople(r *request) error {
 	text, textErr := r.memberText()
@@ -37,7 +37,7 @@ func (s *Server) listPeople(r *request) error {
 	if err := joinFields(textErr, operatorsErr, limitErr); err != nil {
 		return err
 	}
-	if !r.by.SeesLog(audit.LogOperation) {
+	if !r.by.ReachesCards() {
 		return audit.Errorf(audit.CodeForbidden, "the role %s sees no members but itself", r.by.Role)
 	}
 	filter := audit.MemberFilter{Text: text, Limit: peopleScan}

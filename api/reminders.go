@@ -120,7 +120,7 @@ func (s *Server) reminder(r *request) (audit.Reminder, error) {
 		return audit.Reminder{}, err
 	}
 	m, err := s.cfg.Reminders.Reminder(r.ctx, r.by.Organization, id)
-	if err == nil && m.CreatedBy != r.by.Member && !seesAll(r.by) {
+	if err == nil && !r.by.Reaches(audit.ScopeReminders, m.CreatedBy) {
 		err = audit.NotFound("reminder")
 	}
 	return m, err
@@ -134,7 +134,7 @@ func (s *Server) listReminders(r *request) error {
 	}
 	views := []reminderView{}
 	for _, m := range reminders {
-		if m.CreatedBy == r.by.Member || seesAll(r.by) {
+		if r.by.Reaches(audit.ScopeReminders, m.CreatedBy) {
 			views = append(views, s.viewReminder(m))
 		}
 	}

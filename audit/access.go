@@ -46,33 +46,71 @@ type Principal struct {
 	Scopes  []Scope
 }
 
-// right is what a role may do: the one table of who sees what.
-type right struct {
-	// logs are those that the role sees; ownOnly restricts them to what the member did.
-	logs    []Log
-	ownOnly bool
-	// scopes are those that a key of the role can make use of.
-	scopes []Scope
-	// contacts says that its members may manage contacts, and so be the operators of events.
-	contacts bool
+// reach is how much of something a role reaches.
+type reach uint8
+
+const (
+	nothing reach = iota
+	own           // what the member did, asked for or made
+	all
+)
+
+// row is a line of the matrix: how much each role reaches, in the order of Roles.
+type row [4]reach
+
+func (r row) of(role Role) reach {
+	if i := slices.Index(Roles(), role); i >= 0 {
+		return r[i]
+	}
+	return nothing
 }
 
-var rights = map[Role]right{
-	RoleCreator:      {logs: Logs(), scopes: Scopes(), contacts: true},
-	RoleSystemAdmin:  {logs: Logs(), scopes: Scopes(), contacts: true},
-	RoleContactAdmin: {logs: []Log{LogLogin, LogOperation}, scopes: []Scope{ScopeEventsRead, ScopeExports, ScopeReminders}, contacts: true},
-	RoleMember:       {logs: []Log{LogLogin}, ownOnly: true, scopes: []Scope{ScopeEventsRead, ScopeExports}},
-}
+// The matrix: who sees and does what. docs/permissions.md shows it to people; nothing else in the program decides by role.
+var (
+	//                 creator  system_admin  contact_admin  member
+	logMatrix = map[Log]row{
+		LogOperation: {all, all, all, nothing},
+		LogProduct:   {all, all, nothing, nothing},
+		LogLogin:     {all, all, all, own},
+	}
+	// What a scope is good for in the hands of each role: all there is of its kind, or one's own.
+	scopeMatrix = map[Scope]row{
+		ScopeEventsRead:  {all, all, all, all}, // as far as logMatrix and cardMatrix go, and one's own Message Center
+		ScopeExports:     {all, all, own, own},
+		ScopeReminders:   {all, all, own, nothing},
+		ScopeMembers:     {all, all, nothing, nothing},
+		ScopeEventsWrite: {all, all, nothing, nothing},
+		ScopeAdmin:       {all, all, nothing, nothing},
+	}
+	cardMatrix     = row{all, all, all, own}     // information cards of members
+	contactsMatrix = row{all, all, all, nothing} // managing contacts, and so being the operator of events
+)
 
 // ContactManagers returns the roles whose members may manage contacts, mightiest first: those that a choice of operators offers.
 func ContactManagers() []Role {
-	return slices.DeleteFunc(Roles(), func(role Role) bool { return !rights[role].contacts })
+	return slices.DeleteFunc(Roles(), func(role Role) bool { return contactsMatrix.of(role) == nothing })
+}
+
+// Above says whether the role is mightier than the other. A role that is none is below all.
+func (r Role) Above(other Role) bool {
+	rank := func(role Role) int {
+		if i := slices.Index(Roles(), role); i >= 0 {
+			return i
+		}
+		return len(Roles())
+	}
+	return rank(r) < rank(other)
+}
+
+// Principal is the member as they act when nobody has limited what they may do: all that the role allows as it is now.
+func (m Member) Principal() Principal {
+	return Principal{Organization: m.Organization, Member: m.ID, MemberName: m.Name, Role: m.Role, Scopes: []Scope{ScopeAdmin}}
 }
 
 // Allow returns nil where both the principal's role and its scopes allow the scope, else CodeForbidden. ScopeAdmin among the
 // scopes stands for all of them, within what the role allows.
 func (p Principal) Allow(scope Scope) error {
-	if !slices.Contains(rights[p.Role].scopes, scope) {
+	if scopeMatrix[scope].of(p.Role) == nothing {
 		return Errorf(CodeForbidden, "the role %s does not allow %s", orNone(p.Role), scope)
 	}
 	if !slices.Contains(p.Scopes, scope) && !slices.Contains(p.Scopes, ScopeAdmin) {
@@ -81,33 +119,57 @@ func (p Principal) Allow(scope Scope) error {
 	return nil
 }
 
+// ReachesAll says whether the role reaches what others have of a scope's kind too: their exports, their reminders.
+func (p Principal) ReachesAll(scope Scope) bool { return scopeMatrix[scope].of(p.Role) == all }
+
+// Reaches says whether the role reaches one thing of a scope's kind that is the owner's, a member of the same organization.
+func (p Principal) Reaches(scope Scope, owner string) bool {
+	return reaches(scopeMatrix[scope].of(p.Role), p.Member, owner)
+}
+
+// ReachesCard says whether the role sees the information card of the member.
+func (p Principal) ReachesCard(member string) bool {
+	return reaches(cardMatrix.of(p.Role), p.Member, member)
+}
+
+// ReachesCards says whether the role sees the cards of others, and so may look for them.
+func (p Principal) ReachesCards() bool { return cardMatrix.of(p.Role) == all }
+
+func reaches(r reach, member, owner string) bool {
+	return r == all || r == own && member != "" && member == owner
+}
+
 // SeesLog says whether the principal's role sees the log, be it only what the member did.
-func (p Principal) SeesLog(log Log) bool { return slices.Contains(rights[p.Role].logs, log) }
+func (p Principal) SeesLog(log Log) bool { return logMatrix[log].of(p.Role) != nothing }
+
+// SeesWhole says whether the principal's role sees the log, also what others did.
+func (p Principal) SeesWhole(log Log) bool { return logMatrix[log].of(p.Role) == all }
 
 // Sees says whether the event is of the principal's organization and in its role's sight.
 func (p Principal) Sees(e *Event) bool {
-	if e.Organization != p.Organization || !p.SeesLog(e.Log) {
-		return false
-	}
-	return !rights[p.Role].ownOnly || p.Member != "" && e.Actor.ID == p.Member
+	return e.Organization == p.Organization && reaches(logMatrix[e.Log].of(p.Role), p.Member, e.Actor.ID)
 }
 
 // Narrow returns the query restricted to what the role sees: to its logs, and to the member's own events where it sees no others.
 // A query that asks for a log or an actor out of sight is CodeForbidden. The query given is not changed.
 func (p Principal) Narrow(q Query) (Query, error) {
-	sight := rights[p.Role]
-	if len(sight.logs) == 0 || sight.ownOnly && p.Member == "" {
+	seen := slices.DeleteFunc(Logs(), func(log Log) bool { return !p.SeesLog(log) })
+	if len(seen) == 0 {
 		return Query{}, Errorf(CodeForbidden, "the role %s sees no log", orNone(p.Role))
 	}
 	for _, log := range q.Logs {
-		if !slices.Contains(sight.logs, log) {
-			return Query{}, Errorf(CodeForbidden, "the role %s does not see the log %s; it sees %s", p.Role, shorten(string(log)), either(words(sight.logs)))
+		if !slices.Contains(seen, log) {
+			return Query{}, Errorf(CodeForbidden, "the role %s does not see the log %s; it sees %s", p.Role, shorten(string(log)), either(words(seen)))
 		}
 	}
-	if len(q.Logs) == 0 && len(sight.logs) < len(Logs()) {
-		q.Logs = slices.Clone(sight.logs)
+	if len(q.Logs) == 0 && len(seen) < len(Logs()) {
+		q.Logs = seen
 	}
-	if sight.ownOnly {
+	// A query has one list of actors for all of its logs: where it holds a log of which only the own events are seen, it is about those.
+	if asked := q.Logs; slices.ContainsFunc(asked, func(log Log) bool { return !p.SeesWhole(log) }) {
+		if p.Member == "" {
+			return Query{}, Errorf(CodeForbidden, "the role %s sees no log", orNone(p.Role))
+		}
 		if len(q.Actors) > 0 && !slices.Contains(q.Actors, p.Member) {
 			return Query{}, Errorf(CodeForbidden, "the role %s sees what the member did, and nothing of others", p.Role)
 		}

@@ -146,3 +146,43 @@ func TestEveryRoleButMemberManagesContacts(t *testing.T) {
 		t.Errorf("ContactManagers() = %v, want %v", got, want)
 	}
 }
+
+// TestReachesIsOnesOwnOrEverybodys says whose exports, reminders and cards each role reaches.
+func TestReachesIsOnesOwnOrEverybodys(t *testing.T) {
+	type reached struct{ own, others bool }
+	want := map[Role]struct{ exports, reminders, cards, keys reached }{
+		RoleCreator:      {reached{true, true}, reached{true, true}, reached{true, true}, reached{true, true}},
+		RoleSystemAdmin:  {reached{true, true}, reached{true, true}, reached{true, true}, reached{true, true}},
+		RoleContactAdmin: {reached{true, false}, reached{true, false}, reached{true, true}, reached{false, false}},
+		RoleMember:       {reached{true, false}, reached{false, false}, reached{true, false}, reached{false, false}},
+		"guest":          {},
+	}
+	for role, w := range want {
+		p := principal(role, ScopeAdmin)
+		for scope, r := range map[Scope]reached{ScopeExports: w.exports, ScopeReminders: w.reminders, ScopeAdmin: w.keys} {
+			if got := (reached{p.Reaches(scope, "u_17"), p.Reaches(scope, "u_99")}); got != r || p.ReachesAll(scope) != r.others {
+				t.Errorf("%s reaches of %s %+v, everybody's: %t; want %+v", role, scope, got, p.ReachesAll(scope), r)
+			}
+		}
+		if got := (reached{p.ReachesCard("u_17"), p.ReachesCard("u_99")}); got != w.cards || p.ReachesCards() != w.cards.others {
+			t.Errorf("%s reaches cards %+v, those of others: %t; want %+v", role, got, p.ReachesCards(), w.cards)
+		}
+	}
+	if p := (Principal{Role: RoleMember}); p.Reaches(ScopeExports, "") || p.ReachesCard("") {
+		t.Error("who has no id reaches what belongs to nobody")
+	}
+}
+
+func TestAboveIsTheOrderOfTheRoles(t *testing.T) {
+	order := []Role{RoleCreator, RoleSystemAdmin, RoleContactAdmin, RoleMember, ""}
+	for i, a := range order {
+		for j, b := range order {
+			if got := a.Above(b); got != (i < j) {
+				t.Errorf("%q above %q: %t", a, b, got)
+			}
+		}
+	}
+	if Role("guest").Above("") || Role("guest").Above(RoleMember) {
+		t.Error("a role that is none is above another")
+	}
+}

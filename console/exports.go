@@ -142,7 +142,7 @@ func (con *Console) listExports(r *request) error {
 	if err := r.get("/v1/exports", query, &answer); err != nil {
 		return err
 	}
-	view := exportsView{frame: r.frame("Exports", "exports"), SeesAll: r.by.Allow(audit.ScopeAdmin) == nil, Self: r.c.OriginalURL(), First: after == "", Home: homeOf(r.by)}
+	view := exportsView{frame: r.frame("Exports", "exports"), SeesAll: r.by.ReachesAll(audit.ScopeExports), Self: r.c.OriginalURL(), First: after == "", Home: homeOf(r.by)}
 	words := r.vocabulary()
 	for _, e := range answer.Exports {
 		one := r.viewExport(e, words)

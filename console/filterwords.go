@@ -67,7 +67,7 @@ func (v *vocabulary) person(id string) string {
 	var answer struct {
 		People []person `json:"people"`
 	}
-	if v.r.by.SeesLog(audit.LogOperation) && v.r.get("/v1/people", url.Values{"q": {id}, "limit": {"50"}}, &answer) == nil {
+	if v.r.by.ReachesCards() && v.r.get("/v1/people", url.Values{"q": {id}, "limit": {"50"}}, &answer) == nil {
 		if i := slices.IndexFunc(answer.People, func(p person) bool { return p.ID == id }); i >= 0 {
 			v.persons[id] = answer.People[i].Name
 		}

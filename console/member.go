@@ -132,7 +132,7 @@ func (con *Console) editMember(r *request) error {
 		return con.renderMember(r, memberView{New: true, Given: audit.Member{ID: id, Role: audit.RoleMember, Status: audit.MemberActive},
 			Problem: &problem{Status: http.StatusNotFound, Title: "Nobody in the directory has this id", Detail: audit.NotIncluded + ". You can add the member here."}})
 	}
-	return con.renderMember(r, memberView{Given: found.Member, Locked: above(found.Role, r.by.Role), Saved: r.query.Get("saved") == strconv.FormatInt(found.Version, 10)})
+	return con.renderMember(r, memberView{Given: found.Member, Locked: found.Role.Above(r.by.Role), Saved: r.query.Get("saved") == strconv.FormatInt(found.Version, 10)})
 }
 
 // formMember is the member as the form gives it.

@@ -138,7 +138,7 @@ func compareLine(line audit.MemberLine, before audit.Member, by audit.Role) impo
 	if err := after.Validate(); len(one.Errors) == 0 && errors.As(err, &invalid) {
 		one.Errors = append(one.Errors, invalid.Fields...)
 	}
-	if len(one.Errors) == 0 && (above(before.Role, by) || above(after.Role, by)) {
+	if len(one.Errors) == 0 && (before.Role.Above(by) || after.Role.Above(by)) {
 		one.Errors = append(one.Errors, audit.FieldError{Field: "role", Message: "stands above your own role: only members of that role can change it"})
 	}
 	one.Changes = memberChanges(before, after)

@@ -3,7 +3,6 @@ package console
 import (
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 
 	"github.com/audittrail/audittrail/audit"
@@ -37,10 +36,11 @@ type choice struct {
 	Chosen, Forbidden bool
 }
 
+// roleChoices offers the roles. The API gives none above one's own, and the page does not offer them.
 func roleChoices(chosen string, by audit.Role) []choice {
 	var all []choice
 	for _, role := range audit.Roles() {
-		all = append(all, choice{string(role), roleName(role), string(role) == chosen, above(role, by)})
+		all = append(all, choice{string(role), roleName(role), string(role) == chosen, role.Above(by)})
 	}
 	return all
 }
@@ -51,11 +51,6 @@ func statusChoices(chosen string) []choice {
 		all = append(all, choice{Value: string(status), Words: humanName(string(status)), Chosen: string(status) == chosen})
 	}
 	return all
-}
-
-// above says whether a stands above b: the API refuses changes there, and the page does not offer them.
-func above(a, b audit.Role) bool {
-	return slices.Index(audit.Roles(), a) < slices.Index(audit.Roles(), b) && slices.Contains(audit.Roles(), a)
 }
 
 type membersView struct {

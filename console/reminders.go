@@ -138,7 +138,7 @@ func (con *Console) listReminders(r *request) error {
 		return err
 	}
 	slices.Reverse(answer.Reminders) // the API lists the oldest first
-	view := remindersView{frame: r.frame("Reminders", "messages"), Total: len(answer.Reminders), SeesAll: r.by.Allow(audit.ScopeAdmin) == nil,
+	view := remindersView{frame: r.frame("Reminders", "messages"), Total: len(answer.Reminders), SeesAll: r.by.ReachesAll(audit.ScopeReminders),
 		Said: doneWords[r.query.Get("done")], Warning: doneWords[r.query.Get("warning")]}
 	page, err := strconv.Atoi(r.query.Get("page"))
 	if err != nil || page < 1 || page > (len(answer.Reminders)+remindersPage-1)/remindersPage {

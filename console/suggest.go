@@ -124,7 +124,7 @@ func (r *request) peopleLike(text string) []option {
 	var answer struct {
 		People []person `json:"people"`
 	}
-	if !r.by.SeesLog(audit.LogOperation) || !utf8.ValidString(text) {
+	if !r.by.ReachesCards() || !utf8.ValidString(text) {
 		return nil
 	}
 	if err := r.get("/v1/people", url.Values{"q": {text}}, &answer); err != nil {

@@ -169,7 +169,7 @@ func (con *Console) fillTrail(r *request, t trailQuery, view *trailView, answer 
 func (con *Console) resolvePeople(r *request, t trailQuery) {
 	actors := t.values["actor"]
 	for i, typed := range actors {
-		if !r.by.SeesLog(audit.LogOperation) || !strings.ContainsAny(typed, " ") && typed == strings.ToLower(typed) && strings.ContainsAny(typed, "_0123456789") {
+		if !r.by.ReachesCards() || !strings.ContainsAny(typed, " ") && typed == strings.ToLower(typed) && strings.ContainsAny(typed, "_0123456789") {
 			continue // it looks like an id
 		}
 		var answer struct {

@@ -60,7 +60,7 @@ func (f *trailForm) wrong(p *problem) { f.Problem, f.Open = p, true }
 func (con *Console) trailForm(r *request, t trailQuery, words *vocabulary) (trailForm, error) {
 	f := trailForm{Page: t.page, Text: t.values.Get("q"), Range: t.values.Get("range"), Action: t.values.Get("action"), Actor: t.values.Get("actor"),
 		Outcome: t.values.Get("outcome"), Platform: t.values.Get("platform"), IP: t.values.Get("ip"), Place: t.values.Get("place"), NotPlace: t.values.Get("notplace"), When: t.values.Get("when"), Presets: presets,
-		OnlyOwn: !r.by.SeesLog(audit.LogOperation), Reset: t.page.path}
+		OnlyOwn: !r.by.SeesWhole(t.page.log), Reset: t.page.path}
 	var err error
 	if f.Ranges, f.Actions, err = r.actionsOf(t.page.log); err != nil {
 		return f, err
