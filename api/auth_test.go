@@ -98,6 +98,18 @@ func TestScopesAndRolesHoldOnEveryRoute(t *testing.T) {
 	}
 }
 
+func TestAKeyThatIsMistypedIsToldSoWithoutALookAtTheStore(t *testing.T) {
+	keys := &countingKeys{}
+	g := newRig(t, func(cfg *Config) { keys.keyStore = cfg.Keys; cfg.Keys = keys })
+	g.keys["mistyped"] = g.keys["reader"][:51] + "_"
+	g.do(call{method: "GET", path: "/v1/organization", key: "mistyped"}).want(401)
+	g.keys["mistyped"] = strings.Replace(g.keys["reader"], g.keys["reader"][10:12], g.keys["reader"][12:14], 1)
+	a := g.do(call{method: "GET", path: "/v1/organization", key: "mistyped"}).want(401)
+	if detail := into[Problem](a).Detail; !strings.Contains(detail, "mistyped") || keys.reads.Load() != 0 {
+		t.Errorf("after %d reads: %s", keys.reads.Load(), detail)
+	}
+}
+
 // keyStore is Keys by another name, so that it can be embedded: it has a method Keys.
 type keyStore = Keys
 

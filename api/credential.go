@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/subtle"
 	"time"
 
 	"github.com/audittrail/audittrail/audit"
@@ -24,11 +25,10 @@ type credential struct {
 	session bool
 }
 
-func keyOf(token []byte) credential { return credential{hash: hashOf(token)} }
+func keyOf(secret audit.KeySecret) credential { return credential{hash: secret.Hash} }
 func sessionOf(cookie string) credential {
-	return credential{hash: hashOf([]byte(cookie)), session: true}
+	return credential{hash: [sha256.Size]byte(audit.HashKey(cookie)), session: true}
 }
-func hashOf(secret []byte) [sha256.Size]byte { return [sha256.Size]byte(audit.HashKey(string(secret))) }
 
 // refused is the error of a credential that does not work.
 func (c credential) refused() error {
@@ -38,7 +38,7 @@ func (c credential) refused() error {
 	return errUnauthenticated
 }
 
-// bearerToken returns the token of an Authorization header, where it has the form of one.
+// bearerToken returns the token of an Authorization header, where it looks like a key.
 func bearerToken(header []byte) ([]byte, bool) {
 	scheme, token, found := bytes.Cut(header, []byte(" "))
 	token = bytes.Trim(token, " ")
@@ -72,7 +72,7 @@ func (a *authenticator) lookUpKey(ctx context.Context, c credential, now time.Ti
 	if err != nil {
 		return nil, err
 	}
-	if !key.RevokedAt.IsZero() || !key.ExpiresAt.IsZero() && !now.Before(key.ExpiresAt) {
+	if subtle.ConstantTimeCompare(key.Hash, c.hash[:]) != 1 || !key.RevokedAt.IsZero() || !key.ExpiresAt.IsZero() && !now.Before(key.ExpiresAt) {
 		return nil, c.refused()
 	}
 	return &standing{principal: audit.Principal{Organization: key.Organization, Member: key.Member, Key: key.ID, Scopes: key.Scopes},

@@ -355,7 +355,7 @@ func TestAFollowerWhoIsTooSlowIsToldSoAndKeepsNothing(t *testing.T) {
 func TestAStreamThatWasTooSlowIsBroughtUpToDateByASearch(t *testing.T) {
 	g := newRig(t, func(cfg *Config) { cfg.Limits.StreamInterval = time.Nanosecond })
 	by := audit.Principal{Organization: "acme", Member: "s_1", Role: audit.RoleSystemAdmin, Scopes: []audit.Scope{audit.ScopeEventsRead}}
-	e := &eventStream{server: g.server, by: by, shown: keyOf([]byte(g.keys["reader"]))}
+	e := &eventStream{server: g.server, by: by, shown: credential{hash: [32]byte(audit.HashKey(g.keys["reader"]))}}
 	var err error
 	e.match, err = newEventMatcher(audit.Query{Logs: []audit.Log{audit.LogLogin}}, by)
 	must(t, err)

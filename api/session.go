@@ -51,7 +51,11 @@ func (s *Server) identify(r *request) (err error) {
 		if !ok {
 			return errUnauthenticated
 		}
-		r.shown = keyOf(token)
+		secret, err := audit.ParseKeySecret(string(token))
+		if err != nil {
+			return err
+		}
+		r.shown = keyOf(secret)
 		r.by, err = s.auth.admit(r.ctx, r.shown)
 		return err
 	}

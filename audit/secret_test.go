@@ -1,30 +1,9 @@
 package audit
 
 import (
-	"bytes"
-	"encoding/hex"
-	"regexp"
 	"strings"
 	"testing"
 )
-
-func TestNewKeySecret(t *testing.T) {
-	shape := regexp.MustCompile(`^at_[0-9A-Za-z]{43}$`)
-	seen := make(map[string]bool)
-	for range 200 {
-		secret, prefix, hash := NewKeySecret()
-		if !shape.MatchString(secret) || !strings.HasPrefix(secret, prefix) || len(prefix) != 11 {
-			t.Fatalf("secret %s with prefix %s", secret, prefix)
-		}
-		if !bytes.Equal(hash, HashKey(secret)) || seen[secret] {
-			t.Fatalf("hash or chance is wrong for %s", secret)
-		}
-		seen[secret] = true
-	}
-	if got := hex.EncodeToString(HashKey("at_x")); got != "0afe34f6c6932b3bc13059db63374ae835d7b748b229cafbaf33d7b5049d4aee" {
-		t.Errorf("got %s", got)
-	}
-}
 
 func TestUnsubscribeTokens(t *testing.T) {
 	secret := []byte("a secret of the server")

@@ -18,9 +18,10 @@ func TestSecretsSayWhatTheyAreAndAreNeverTheSame(t *testing.T) {
 		for _, c := range []struct {
 			secret, mark  string
 			session, link bool
-		}{{session, "as_", true, false}, {link, "al_", false, true}, {key, "at_", false, false}} {
-			if !strings.HasPrefix(c.secret, c.mark) || len(c.secret) != 46 || seen[c.secret] {
-				t.Fatalf("the secret %q should begin with %s, have 46 characters and be new", c.secret, c.mark)
+			size          int
+		}{{session, "as_", true, false, 46}, {link, "al_", false, true, 46}, {key, "at_", false, false, 52}} {
+			if !strings.HasPrefix(c.secret, c.mark) || len(c.secret) != c.size || seen[c.secret] {
+				t.Fatalf("the secret %q should begin with %s, have %d characters and be new", c.secret, c.mark, c.size)
 			}
 			if audit.IsSessionSecret(c.secret) != c.session || audit.IsLoginLinkSecret(c.secret) != c.link {
 				t.Errorf("%q: session %t, link %t", c.secret, audit.IsSessionSecret(c.secret), audit.IsLoginLinkSecret(c.secret))
