@@ -218,6 +218,12 @@ type Config struct {
 	// PublicURL is the address under which clients reach the server, without a final slash: "https://audit.example.com". Optional: without it
 	// links are relative and Twilio's callbacks cannot be verified.
 	PublicURL string
+	// Hosts are the names by which the server may be reached, in lower case, beside those of this machine and the address of a connection itself. Where
+	// OnlyHosts is set, requests to other names are refused, but for those of health.
+	Hosts     []string
+	OnlyHosts bool
+	// TLS says that the listener that Serve is given speaks TLS.
+	TLS bool
 	// Metrics are written to and Gatherer is shown at /metrics. Optional: without them nothing is counted, or shown.
 	Metrics  *Metrics
 	Gatherer prometheus.Gatherer

@@ -28,8 +28,10 @@ func (s *Server) CookieName() string {
 	return sessionCookie
 }
 
-// SecureCookie says whether browsers may send the cookie by TLS only: where the public address is https.
-func (s *Server) SecureCookie() bool { return strings.HasPrefix(s.cfg.PublicURL, "https://") }
+// SecureCookie says whether browsers may send the cookie by TLS only: where the server speaks it, or its public address is https.
+func (s *Server) SecureCookie() bool {
+	return s.cfg.TLS || strings.HasPrefix(s.cfg.PublicURL, "https://")
+}
 
 // Authenticate returns who the session of the cookie stands for, and the token that changes have to carry. CodeUnauthenticated where the session has ended
 // or its member is not active, CodeRateLimited where it is used too often.

@@ -96,4 +96,7 @@ func loads(t *testing.T, settings map[string]string) {
 	if err := cfg.Check(); err != nil {
 		t.Errorf("the settings are refused: %v", err)
 	}
+	if err := cfg.CheckExposed(); err != nil {
+		t.Errorf("the settings are refused: %v", err)
+	}
 }

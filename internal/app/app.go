@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/audittrail/audittrail/api"
+	"github.com/audittrail/audittrail/internal/certs"
 	"github.com/audittrail/audittrail/internal/config"
 	"github.com/audittrail/audittrail/notify"
 	"github.com/audittrail/audittrail/store"
@@ -38,6 +40,9 @@ type TemporalServer interface {
 // StartTemporal starts a Temporal server on the data directory; port 0 takes a free one.
 type StartTemporal func(ctx context.Context, dataDir string, port int, logger *slog.Logger) (TemporalServer, error)
 
+// certificateInterval is how often the files of the server's certificate are looked at.
+const certificateInterval = 10 * time.Second
+
 // Options say what else a process is made of.
 type Options struct {
 	// Role is what it does; "" means both.
@@ -61,6 +66,7 @@ type App struct {
 	clock    func() time.Time
 	worker   *worker.Worker // nil where the role is another one
 	listener net.Listener
+	certs    *certs.Keeper // nil where the server speaks plain HTTP
 	channels []notify.State
 	closers  []closer
 	closed   sync.Once
@@ -100,6 +106,11 @@ func check(cfg *config.Config, opts Options) error {
 	if err := cfg.Check(); err != nil {
 		return err
 	}
+	if opts.Role != RoleWorker { // it answers nothing but questions for its health
+		if err := cfg.CheckExposed(); err != nil {
+			return err
+		}
+	}
 	apart := opts.Role == RoleAPI || opts.Role == RoleWorker
 	switch {
 	case apart && cfg.Index == config.IndexSQLite:
@@ -135,6 +146,22 @@ func (a *App) listen(ctx context.Context) error {
 	return nil
 }
 
+// keepCertificate reads the server's certificate, where it has one, and watches its files.
+func (a *App) keepCertificate(ctx context.Context) (err error) {
+	if !a.config.TLS.On() {
+		return nil
+	}
+	a.certs, err = certs.Open(certs.Options{CertFile: a.config.TLS.CertFile, KeyFile: a.config.TLS.KeyFile, Clock: a.clock, Logger: a.logger})
+	if err != nil {
+		return err
+	}
+	watchCtx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var watching sync.WaitGroup
+	watching.Go(func() { a.certs.Watch(watchCtx, certificateInterval) })
+	a.onClose("the certificate", func(context.Context) error { stop(); watching.Wait(); return nil })
+	return nil
+}
+
 // URL is the address of the API on this machine.
 func (a *App) URL() string {
 	address := a.listener.Addr().(*net.TCPAddr)
@@ -142,7 +169,11 @@ func (a *App) URL() string {
 	if address.IP.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, fmt.Sprint(address.Port))
+	scheme := "http://"
+	if a.certs != nil {
+		scheme = "https://"
+	}
+	return scheme + net.JoinHostPort(host, fmt.Sprint(address.Port))
 }
 
 // Channels says which channels are on, and why the others are not.
@@ -158,7 +189,11 @@ func (a *App) Run(ctx context.Context) error {
 		working.Go(func() { a.worker.Run(workCtx) })
 	}
 	served := make(chan error, 1)
-	go func() { served <- a.server.Serve(a.listener) }()
+	listener := a.listener
+	if a.certs != nil {
+		listener = tls.NewListener(listener, a.certs.TLS())
+	}
+	go func() { served <- a.server.Serve(listener) }()
 	a.logger.InfoContext(ctx, "listening", "role", a.role, "url", a.URL(), "index", a.config.Index)
 
 	var err error

@@ -96,6 +96,9 @@ func (a *App) open(ctx context.Context, p *parts, opts Options) error {
 		}
 		a.onClose("the GeoIP database", func(context.Context) error { return p.places.Close() })
 	}
+	if err := a.keepCertificate(ctx); err != nil {
+		return err
+	}
 	if err := a.listen(ctx); err != nil {
 		return err
 	}
@@ -145,6 +148,10 @@ func (a *App) connect(ctx context.Context, p *parts, opts Options) error {
 }
 
 func (a *App) apiConfig(p *parts, opts Options) api.Config {
+	names, only := a.config.Hosts()
+	if !only && opts.Role != RoleWorker {
+		opts.Logger.Warn("requests are answered by whatever host name they come: set public_url or allowed_hosts")
+	}
 	cfg := api.Config{
 		Events: p.index, Ingester: p.committer, Directory: p.store, Keys: p.store, Sessions: p.store, LoginLinks: p.store, Reminders: p.store, Deliveries: p.store,
 		Messages: p.store, Exports: p.store, Secrets: p.store, Jobs: hintedJobs{p.jobs, p.hinter}, Files: p.files,
@@ -154,7 +161,9 @@ func (a *App) apiConfig(p *parts, opts Options) api.Config {
 			{Name: "temporal", Check: p.jobs.Ready},
 		},
 		HealthOnly: opts.Role == RoleWorker,
-		PublicURL:  a.config.PublicURL, Metrics: p.metrics, Gatherer: p.registry,
+		TLS:        a.config.TLS.On(),
+		Hosts:      names, OnlyHosts: only,
+		PublicURL: a.config.PublicURL, Metrics: p.metrics, Gatherer: p.registry,
 		Clock: opts.Clock, Logger: opts.Logger, Version: opts.Version,
 		Limits: api.Limits{
 			RatePerSecond: a.config.Limits.RequestsPerSecond, RateBurst: a.config.Limits.Burst,

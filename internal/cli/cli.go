@@ -6,6 +6,7 @@ package cli
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -190,7 +191,27 @@ func (e *env) connect(settings *config.Client) (*client.Client, error) {
 		return nil, usagef("no key: give one by AUDITTRAIL_KEY, AUDITTRAIL_KEY_FILE or --key; `audittrail orgs create` prints one, and the demo " +
 			"keeps one in audittrail-data/demo.key:\n  export AUDITTRAIL_KEY_FILE=audittrail-data/demo.key")
 	}
-	return client.New(settings.Server, settings.Key.Reveal()), nil
+	trusted, err := trustedBy(settings)
+	if err != nil {
+		return nil, err
+	}
+	return client.New(settings.Server, settings.Key.Reveal(), trusted), nil
+}
+
+// trustedBy reads the certificates that the settings trust in place of the system's; nil where they name none.
+func trustedBy(settings *config.Client) (*x509.CertPool, error) {
+	if settings.ServerCAFile == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(settings.ServerCAFile)
+	if err != nil {
+		return nil, usagef("server_ca_file: %w", err)
+	}
+	trusted := x509.NewCertPool()
+	if !trusted.AppendCertsFromPEM(pem) {
+		return nil, usagef("server_ca_file: %s holds no certificate in PEM form", settings.ServerCAFile)
+	}
+	return trusted, nil
 }
 
 // logger makes the log of a server.

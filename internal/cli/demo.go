@@ -56,8 +56,9 @@ func (c *demoCommand) Run(e *env) error {
 		return err
 	}
 	defer catchers.close()
+	c.TLS = config.TLS{} // the demo talks to itself, on this machine
 	if c.PublicURL == "" {
-		c.PublicURL = localURL(c.Listen)
+		c.PublicURL = localURL(&c.Config)
 	}
 	a, err := app.New(e.ctx, &c.Config, app.Options{StartTemporal: e.StartTemporal, Logger: e.logger(c.Log), Version: e.version})
 	if err != nil {
@@ -70,15 +71,19 @@ func (c *demoCommand) Run(e *env) error {
 }
 
 // localURL is the address of the API on this machine, where it is known before it listens.
-func localURL(listen string) string {
-	host, port, err := net.SplitHostPort(listen)
+func localURL(cfg *config.Config) string {
+	host, port, err := net.SplitHostPort(cfg.Listen)
 	if err != nil || port == "0" {
 		return ""
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	scheme := "http://"
+	if cfg.TLS.On() {
+		scheme = "https://"
+	}
+	return scheme + net.JoinHostPort(host, port)
 }
 
 // demo is one showing.
@@ -125,7 +130,7 @@ func (d *demo) show(catchers *catchers) error {
 	if err := d.prepare(); err != nil {
 		return err
 	}
-	d.server = client.New(d.url, d.key)
+	d.server = client.New(d.url, d.key, nil)
 	defer d.server.Close()
 	for _, step := range []func() error{d.load, d.search, d.export, func() error { return d.remind(catchers) }} {
 		if err := step(); err != nil {

@@ -41,7 +41,7 @@ func startCatchers(d *demo) (*catchers, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.twilio, err = catcher.NewTwilio(catcher.TwilioOptions{AccountSID: demoAccount, AuthToken: demoToken, Deliver: localURL(d.config.Listen) != "",
+	c.twilio, err = catcher.NewTwilio(catcher.TwilioOptions{AccountSID: demoAccount, AuthToken: demoToken, Deliver: localURL(d.config) != "",
 		OnSMS: c.onSMS, Logger: logger})
 	if err != nil {
 		return nil, errors.Join(err, c.mail.Close())

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -52,7 +54,11 @@ func (c *healthCommand) Run(e *env) error {
 	if c.Ready {
 		path = "/readyz"
 	}
-	answer, status, err := askHealth(e.ctx, c.Server, path)
+	trusted, err := trustedBy(&c.Client)
+	if err != nil {
+		return err
+	}
+	answer, status, err := askHealth(e.ctx, c.Server, path, trusted)
 	if err != nil {
 		return err
 	}
@@ -68,14 +74,14 @@ func (c *healthCommand) Run(e *env) error {
 	return err
 }
 
-func askHealth(ctx context.Context, server, path string) (answer health, status int, err error) {
+func askHealth(ctx context.Context, server, path string, trusted *x509.CertPool) (answer health, status int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(server, "/")+path, http.NoBody)
 	if err != nil {
 		return health{}, 0, err
 	}
-	transport := &http.Transport{DisableKeepAlives: true}
+	transport := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: trusted}}
 	response, err := (&http.Client{Transport: transport}).Do(request)
 	if err != nil {
 		return health{}, 0, &client.UnreachableError{Server: server, Err: err}

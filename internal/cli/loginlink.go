@@ -29,7 +29,7 @@ func (c *loginLinkCommand) Run(e *env) error {
 	return e.withStore(&c.Config, func(records store.Store) error {
 		base := c.PublicURL
 		if base == "" {
-			base = localURL(c.Listen)
+			base = localURL(&c.Config)
 		}
 		link, err := app.NewLoginLink(e.ctx, records, c.Organization, c.Member, base, now())
 		if err != nil {

@@ -18,7 +18,8 @@ func (standaloneCommand) Help() string {
 	return `Needs nothing else: events, records, export files and an embedded Temporal server live in the data directory, and what was
 acknowledged survives a kill. Every setting can also stand in the file or the environment: see ` + "`audittrail config`" + `.
 
-  audittrail standalone --data-dir /var/lib/audittrail --listen :8080 --public-url https://audit.example.com`
+  audittrail standalone --data-dir /var/lib/audittrail --listen :443 --tls-cert-file cert.pem --tls-key-file key.pem --public-url https://audit.example.com
+  audittrail standalone --data-dir /var/lib/audittrail --listen 10.0.0.5:8080 --insecure --public-url https://audit.example.com   # a proxy ends TLS`
 }
 
 // Run serves until a signal.
@@ -45,6 +46,11 @@ func (e *env) serve(cfg *config.Config, role app.Role) error {
 	}
 	if err := cfg.Check(); err != nil {
 		return usageError{err}
+	}
+	if role != app.RoleWorker {
+		if err := cfg.CheckExposed(); err != nil {
+			return usageError{err}
+		}
 	}
 	if role == app.RoleBoth && e.StartTemporal == nil && cfg.Temporal.Address == "" {
 		return errNoTemporal

@@ -8,6 +8,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -35,9 +37,10 @@ type Client struct {
 	http *http.Client
 }
 
-// New makes a client of the server at the base address, like "http://127.0.0.1:8080".
-func New(base, key string) *Client {
+// New makes a client of the server at the base address, like "http://127.0.0.1:8080". It trusts the certificates of the pool, the system's where it is nil.
+func New(base, key string, trusted *x509.CertPool) *Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: trusted}
 	transport.MaxIdleConnsPerHost = 16
 	return &Client{base: strings.TrimRight(base, "/"), key: key, http: &http.Client{Transport: transport}}
 }

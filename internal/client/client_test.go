@@ -23,7 +23,7 @@ func TestProblemsBecomeErrorsWithTheirFields(t *testing.T) {
 		_, _ = w.Write([]byte(`{"title":"The input is not valid","detail":"d","request_id":"r","errors":[{"field":"q","message":"m"}]}`))
 	}))
 	defer server.Close()
-	c := client.New(server.URL+"/", "at_x")
+	c := client.New(server.URL+"/", "at_x", nil)
 	defer c.Close()
 	_, err := c.Search(t.Context(), nil)
 	var problem *client.Error
@@ -42,7 +42,7 @@ func TestProblemsBecomeErrorsWithTheirFields(t *testing.T) {
 func TestAnswersOfSomethingElseAreSaidToBeSo(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }))
 	defer server.Close()
-	c := client.New(server.URL, "")
+	c := client.New(server.URL, "", nil)
 	defer c.Close()
 	if _, err := c.Search(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "is it an Audittrail server?") {
 		t.Errorf("got %v", err)
@@ -89,7 +89,7 @@ func TestRetryEndsWithItsContext(t *testing.T) {
 func TestAServerThatIsNotThereIsNamed(t *testing.T) {
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
-	c := client.New(server.URL, "")
+	c := client.New(server.URL, "", nil)
 	_, err := c.Search(t.Context(), nil)
 	if err == nil || !strings.Contains(err.Error(), "the server at "+server.URL+" does not answer") {
 		t.Errorf("got %v", err)

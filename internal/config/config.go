@@ -14,8 +14,12 @@ type Config struct {
 	DataDir   string `name:"data-dir" default:"./audittrail-data" placeholder:"DIR" help:"Directory that holds everything: events, records, export files, the embedded Temporal server."`
 	Listen    string `name:"listen" default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address that the API listens on."`
 	PublicURL string `name:"public-url" placeholder:"URL" help:"Address by which people and Twilio reach the server: https://audit.example.com. Without it messages carry no links."`
-	Index     string `name:"index" default:"sqlite" placeholder:"ENGINE" help:"Engine of events and records: sqlite, or elastic, which processes can share."`
+	// AllowedHosts are further names by which people and programs reach the server, beside those that Hosts lists.
+	AllowedHosts []string `name:"allowed-hosts" placeholder:"NAME,…" help:"Further names by which the server is reached, beside that of public-url: requests to another name are refused."`
+	Insecure     bool     `name:"insecure" help:"Permit plain HTTP beyond this machine: for a proxy in front that ends TLS."`
+	Index        string   `name:"index" default:"sqlite" placeholder:"ENGINE" help:"Engine of events and records: sqlite, or elastic, which processes can share."`
 
+	TLS      TLS      `embed:"" prefix:"tls-"`
 	Elastic  Elastic  `embed:"" prefix:"elastic-"`
 	Files    Files    `embed:"" prefix:"files-"`
 	Temporal Temporal `embed:"" prefix:"temporal-"`
@@ -31,6 +35,15 @@ const (
 	IndexSQLite  = "sqlite"
 	IndexElastic = "elastic"
 )
+
+// TLS is the server's own certificate; it speaks plain HTTP without one.
+type TLS struct {
+	CertFile string `name:"cert-file" placeholder:"FILE" help:"PEM file of the server's certificate and those between it and the authority: it then speaks TLS only. Read anew when it changes."`
+	KeyFile  string `name:"key-file" placeholder:"FILE" help:"PEM file of the key of the server's certificate."`
+}
+
+// On says whether the server speaks TLS.
+func (t TLS) On() bool { return t.CertFile != "" }
 
 // Elastic says which Elasticsearch cluster holds events and records, where index is elastic, and what setup makes there.
 type Elastic struct {
@@ -116,8 +129,9 @@ type Log struct {
 
 // Client is what a command that talks to a server needs to know.
 type Client struct {
-	Server string `name:"server" default:"http://127.0.0.1:8080" placeholder:"URL" help:"Server to talk to."`
-	Key    Secret `name:"key" placeholder:"at_…" help:"API key. Better: AUDITTRAIL_KEY or AUDITTRAIL_KEY_FILE in the environment."`
+	Server       string `name:"server" default:"http://127.0.0.1:8080" placeholder:"URL" help:"Server to talk to."`
+	ServerCAFile string `name:"server-ca-file" placeholder:"FILE" help:"PEM file of certificates to trust in place of the system's."`
+	Key          Secret `name:"key" placeholder:"at_…" help:"API key. Better: AUDITTRAIL_KEY or AUDITTRAIL_KEY_FILE in the environment."`
 }
 
 // Default returns the settings without any source but the defaults.

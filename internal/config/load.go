@@ -30,6 +30,8 @@ type Value struct {
 	Source string `json:"source"`
 	Help   string `json:"help"`
 	Env    string `json:"env"`
+	// Secret says that the value is masked, and that it can be read from the file that Env + "_FILE" names.
+	Secret bool `json:"secret,omitempty"`
 }
 
 // Load fills the targets, each a *Config or a *Client whose flags are set already, and says where each value came from. Every mistake
@@ -50,7 +52,7 @@ func Load(sources Sources, targets ...any) ([]Value, error) {
 			if err != nil {
 				errs = append(errs, err)
 			}
-			values = append(values, Value{Key: s.key, Value: s.show(), Source: source, Help: s.help, Env: s.env})
+			values = append(values, Value{Key: s.key, Value: s.show(), Source: source, Help: s.help, Env: s.env, Secret: s.secret})
 		}
 	}
 	return values, errors.Join(errs...)

@@ -26,6 +26,7 @@ func (c *Config) Check() error {
 	if c.PublicURL != "" && !isBaseURL(c.PublicURL) {
 		add("public_url", "%q is not the address of a server: it must be like https://audit.example.com", c.PublicURL)
 	}
+	c.validateServing(add)
 	switch c.Index {
 	case IndexSQLite:
 	case IndexElastic:
