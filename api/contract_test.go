@@ -52,7 +52,7 @@ func (c *contractCheck) check(req *http.Request, a *answer) error {
 	if req.Method == http.MethodHead {
 		return nil // as GET, without a body
 	}
-	if a.status == http.StatusRequestHeaderFieldsTooLarge {
+	if a.status == http.StatusRequestHeaderFieldsTooLarge || a.status == http.StatusMisdirectedRequest {
 		return nil // the HTTP layer's own, of no route
 	}
 	route, params, err := c.router.FindRoute(req)
@@ -173,7 +173,7 @@ func TestTheContractListsEveryStatusOfTheTableOfErrors(t *testing.T) {
 		}
 	}
 	for code, means := range meanings {
-		if code == codeMethod || code == codeTimeout || code == codeHeaderSize {
+		if code == codeMethod || code == codeTimeout || code == codeHeaderSize || code == codeHost {
 			continue // of no route: the HTTP layer's own
 		}
 		if !listed[fmt.Sprint(means.status)] {

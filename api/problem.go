@@ -35,6 +35,7 @@ const (
 	codeMethod     audit.Code = "method_not_allowed"
 	codeTimeout    audit.Code = "request_timeout"
 	codeHeaderSize audit.Code = "headers_too_large"
+	codeHost       audit.Code = "misdirected"
 )
 
 // meaning is what a code becomes in HTTP.
@@ -61,6 +62,7 @@ var meanings = map[audit.Code]meaning{
 	codeMethod:                {http.StatusMethodNotAllowed, "Method not allowed"},
 	codeTimeout:               {http.StatusRequestTimeout, "The request took too long to arrive"},
 	codeHeaderSize:            {http.StatusRequestHeaderFieldsTooLarge, "The headers are too large"},
+	codeHost:                  {http.StatusMisdirectedRequest, "Not a name of this server"},
 }
 
 // clientError returns the error as one that may be shown: what is not an audit.Error becomes CodeInternal or, where a deadline passed

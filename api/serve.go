@@ -67,6 +67,11 @@ func (s *Server) guard(e *endpoint, r *request) (err error) {
 			err = audit.WithCause(audit.CodeInternal, fmt.Errorf("panic: %v\n%s", p, debug.Stack()), "the request could not be answered; the log has the details under the request id")
 		}
 	}()
+	if !e.health { // probes and collectors ask by the address of one process, and learn nothing that is anybody's
+		if err := s.checkHost(r.c.Context()); err != nil {
+			return err
+		}
+	}
 	if by, called := r.c.Context().UserValue(callerKey{}).(audit.Principal); called {
 		r.by = by
 	} else if !e.Open {
@@ -89,11 +94,13 @@ func (s *Server) guard(e *endpoint, r *request) (err error) {
 func (s *Server) refuse(c *fiber.Ctx, err error) error {
 	began := time.Now()
 	r := &request{c: c, id: requestID(c)}
-	if s.forPages(c, err) {
-		s.servePage(c, r, began)
-		return nil
-	}
 	s.setHeaders(c, r.id)
+	if s.forPages(c, err) {
+		if err = s.checkHost(c.Context()); err == nil {
+			s.servePage(c, r, began)
+			return nil
+		}
+	}
 	if s.cfg.HealthOnly {
 		err = audit.Errorf(audit.CodeNotFound, "this process does background work and answers only /healthz, /readyz and /metrics; the API is another one's")
 	}
@@ -109,6 +116,9 @@ func (s *Server) setHeaders(c *fiber.Ctx, id string) {
 	header.Set(fiber.HeaderCacheControl, "no-store")
 	header.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; frame-ancestors 'none'")
 	header.Set(fiber.HeaderReferrerPolicy, "no-referrer")
+	if s.SecureCookie() {
+		header.Set(fiber.HeaderStrictTransportSecurity, "max-age=31536000")
+	}
 }
 
 // requestID returns the client's X-Request-ID where it is sane, else a new one.
