@@ -11,8 +11,8 @@ import (
 
 // Pages answers what is not a route of the API: the console.
 type Pages interface {
-	// ServePage answers the request and returns the pattern of the page, for metrics and the access log: "/exports/:id". It writes every header
-	// itself but X-Request-ID, which is set already.
+	// ServePage answers the request and returns the pattern of the page, for metrics and the access log: "/exports/:id". X-Request-ID and the
+	// headers of security are set already; it changes those that are to be different.
 	ServePage(ctx *fasthttp.RequestCtx) (route string)
 }
 
@@ -31,7 +31,7 @@ func (s *Server) forPages(c *fiber.Ctx, err error) bool {
 // servePage answers with a page.
 func (s *Server) servePage(c *fiber.Ctx, r *request, began time.Time) {
 	c.Response().Reset()
-	c.Response().Header.Set(fiber.HeaderXRequestID, r.id)
+	s.setHeaders(c, r.id)
 	route := s.pages.ServePage(c.Context())
 	s.observe(c, route, r, time.Since(began))
 }

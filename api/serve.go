@@ -109,18 +109,6 @@ func (s *Server) refuse(c *fiber.Ctx, err error) error {
 	return nil
 }
 
-func (s *Server) setHeaders(c *fiber.Ctx, id string) {
-	header := &c.Response().Header
-	header.Set(fiber.HeaderXRequestID, id)
-	header.Set(fiber.HeaderXContentTypeOptions, "nosniff")
-	header.Set(fiber.HeaderCacheControl, "no-store")
-	header.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; frame-ancestors 'none'")
-	header.Set(fiber.HeaderReferrerPolicy, "no-referrer")
-	if s.SecureCookie() {
-		header.Set(fiber.HeaderStrictTransportSecurity, "max-age=31536000")
-	}
-}
-
 // requestID returns the client's X-Request-ID where it is sane, else a new one.
 func requestID(c *fiber.Ctx) string {
 	given := c.Request().Header.Peek(fiber.HeaderXRequestID)

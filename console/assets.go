@@ -75,7 +75,6 @@ func (con *Console) serveAsset(c *fiber.Ctx) error {
 		return fiber.ErrNotFound
 	}
 	header := &c.Response().Header
-	header.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 	header.Set(fiber.HeaderVary, fiber.HeaderAcceptEncoding)
 	header.Set(fiber.HeaderETag, `"`+a.version+`"`)
 	header.Set(fiber.HeaderCacheControl, "no-cache")

@@ -53,10 +53,9 @@ func (con *Console) serve(p *page) fiber.Handler {
 	}
 }
 
+// setHeaders changes what the API set for every answer to what pages need.
 func setHeaders(c *fiber.Ctx) {
 	header := &c.Response().Header
-	header.Set(fiber.HeaderXContentTypeOptions, "nosniff")
-	header.Set(fiber.HeaderCacheControl, "no-store")
 	header.Set(fiber.HeaderContentSecurityPolicy, policy)
 	header.Set(fiber.HeaderReferrerPolicy, "same-origin")
 	header.Set(fiber.HeaderVary, "HX-Request")
