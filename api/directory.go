@@ -206,8 +206,7 @@ func (s *Server) putMember(r *request) error {
 	if err != nil {
 		return err
 	}
-	s.auth.forget(r.by.Organization)
-	s.endSessions(r, member)
+	s.memberChanged(r, member)
 	setVersion(r, member.Version)
 	status := http.StatusOK
 	if version == 0 {

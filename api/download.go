@@ -18,6 +18,8 @@ import (
 	"github.com/audittrail/audittrail/audit"
 )
 
+var errRevoked = audit.Errorf(audit.CodeGone, "the export was revoked")
+
 func exportPrefix(e audit.Export) string { return "exports/" + e.Organization + "/" + e.ID + "/" }
 
 // downloadFile is GET /v1/exports/{id}/files/{name}.
@@ -32,6 +34,9 @@ func (s *Server) downloadFile(r *request) error {
 	}
 	file, err := fetchable(e, name, s.now())
 	if err != nil {
+		return err
+	}
+	if err := s.recheck(r, e); err != nil {
 		return err
 	}
 	if r.c.Method() == http.MethodHead {
@@ -66,7 +71,7 @@ func fetchable(e audit.Export, name string, now time.Time) (audit.ExportFile, er
 	case audit.ExportExpired:
 		return audit.ExportFile{}, audit.Errorf(audit.CodeGone, "the export has expired: its files were there for 24 hours; run it again")
 	case audit.ExportRevoked:
-		return audit.ExportFile{}, audit.Errorf(audit.CodeGone, "the export was revoked")
+		return audit.ExportFile{}, errRevoked
 	default:
 		return audit.ExportFile{}, audit.Errorf(audit.CodeGone, "the export failed and has no files")
 	}
@@ -109,20 +114,37 @@ func (s *Server) openFile(r *request, key string, file audit.ExportFile) (*downl
 		}
 		return nil, err
 	}
-	return &download{content: content, cancel: cancel, conn: r.c.Context().Conn(), patience: s.cfg.Limits.WriteTimeout}, nil
+	by, shown := r.by, r.shown
+	return &download{content: content, cancel: cancel, conn: r.c.Context().Conn(), patience: s.cfg.Limits.WriteTimeout,
+		may: func() error {
+			ctx, cancel := context.WithTimeout(ctx, pollTimeout)
+			defer cancel()
+			return s.stillMay(ctx, by, shown, audit.ScopeExports)
+		}, every: s.cfg.Limits.StreamInterval, looked: time.Now()}, nil
 }
 
-// download is a file on its way to a client. Each read gives the client new time to take what was read before.
+// download is a file on its way to a client. Each read gives the client new time to take what was read before, and now and then looks whether
+// they may still have it: where not, the rest does not come.
 type download struct {
 	content  io.ReadCloser
 	cancel   context.CancelFunc
 	conn     net.Conn
 	patience time.Duration
 	once     sync.Once
+	may      func() error
+	every    time.Duration
+	looked   time.Time
 }
 
 func (d *download) Read(p []byte) (int, error) {
-	if err := d.conn.SetWriteDeadline(time.Now().Add(d.patience)); err != nil {
+	now := time.Now()
+	if now.Sub(d.looked) >= d.every {
+		if err := d.may(); err != nil {
+			return 0, err
+		}
+		d.looked = now
+	}
+	if err := d.conn.SetWriteDeadline(now.Add(d.patience)); err != nil {
 		return 0, err
 	}
 	return d.content.Read(p)

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -272,15 +271,12 @@ func (s *Server) deleteExport(r *request) error {
 	if before == audit.ExportRunning {
 		trail.action, trail.message = audit.ActionExportCancelled, r.by.MemberName+" cancelled an export"
 	}
-	if err := s.recorded(r, r.by, trail, func() (err error) { e, err = s.revoke(r, e); return err }); err != nil {
+	e, warning, err := s.takeBack(r, e, trail)
+	if err != nil {
 		return err
 	}
 	view := s.viewExport(e)
-	if err := s.cfg.Jobs.StopExport(r.ctx, e.Organization, e.ID); err != nil {
-		view.Warning = "the export is revoked; its work could not be told yet and ends later"
-		s.log.Warn("api: export not stopped", slog.String("request_id", r.id), slog.String("organization", e.Organization),
-			slog.String("export", e.ID), slog.Any("error", errors.Join(err, s.deleteFiles(r, e))))
-	}
+	view.Warning = warning
 	return r.json(http.StatusOK, view)
 }
 

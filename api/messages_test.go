@@ -93,6 +93,8 @@ type stream struct {
 	cancel context.CancelFunc
 	res    *http.Response
 	lines  chan string
+	// err is why reading ended, nil where the server ended it; to be read when lines is closed.
+	err error
 }
 
 func (g *rig) openStream(key, lastEventID string) *stream {
@@ -120,6 +122,7 @@ func (g *rig) openStreamOf(path, operation, key, lastEventID string) *stream {
 		for in.Buffer(nil, 1<<20); in.Scan(); {
 			s.lines <- in.Text()
 		}
+		s.err = in.Err()
 	}()
 	g.t.Cleanup(func() { cancel(); res.Body.Close(); <-done })
 	if res.StatusCode != http.StatusOK || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream") {
@@ -147,6 +150,9 @@ func (s *stream) wait(prefix string) string {
 func (s *stream) ends() {
 	s.t.Helper()
 	for range s.lines { // until it ends, or the stream's own deadline fails the read
+	}
+	if s.err != nil {
+		s.t.Fatalf("the server did not end the stream: %v", s.err)
 	}
 }
 

@@ -42,7 +42,7 @@ func (m *messageStream) news() <-chan struct{} { return nil }
 func (m *messageStream) close() {}
 
 func (m *messageStream) next(ctx context.Context) (string, error) {
-	if err := m.server.auth.check(ctx, m.shown); err != nil {
+	if err := m.server.stillMay(ctx, m.by, m.shown, audit.ScopeEventsRead); err != nil {
 		return "", err
 	}
 	messages, err := m.poll(ctx)

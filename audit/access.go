@@ -184,3 +184,31 @@ func orNone(role Role) string {
 	}
 	return string(role)
 }
+
+// SeesAllOf returns nil where the principal may export all that the query finds, which narrowing then does not change; else CodeForbidden.
+func (p Principal) SeesAllOf(q Query) error {
+	err := p.Allow(ScopeExports)
+	if err != nil {
+		return err
+	}
+	narrowed, err := p.Narrow(q)
+	if err != nil {
+		return err
+	}
+	if narrowed.Values().Encode() != q.Values().Encode() {
+		return Errorf(CodeForbidden, "the role %s does not see all of that", p.Role)
+	}
+	return nil
+}
+
+// MayHave returns nil where the member, as they are now, may still have an export of the query, which was narrowed to their sight when they asked. Else
+// it is CodeForbidden, and says why.
+func (m Member) MayHave(q Query) error {
+	if !m.Included() {
+		return Errorf(CodeForbidden, "who asked for it is no longer an active member")
+	}
+	if m.Principal().SeesAllOf(q) != nil {
+		return Errorf(CodeForbidden, "the role of who asked for it has changed, and no longer sees all that it holds")
+	}
+	return nil
+}

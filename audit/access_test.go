@@ -186,3 +186,32 @@ func TestAboveIsTheOrderOfTheRoles(t *testing.T) {
 		t.Error("a role that is none is above another")
 	}
 }
+
+func TestAMemberMayHaveWhatNarrowingLeavesAsItIs(t *testing.T) {
+	all, logins := Query{}, Query{Logs: []Log{LogLogin}}
+	own := Query{Logs: []Log{LogLogin}, Actors: []string{"u_17"}}
+	seen := Query{Logs: []Log{LogLogin, LogOperation}, Text: "x"}
+	for _, tt := range []struct {
+		role Role
+		q    Query
+		may  bool
+	}{
+		{RoleCreator, all, true}, {RoleSystemAdmin, all, true}, {RoleContactAdmin, all, false}, {RoleMember, all, false},
+		{RoleContactAdmin, seen, true}, {RoleContactAdmin, logins, true}, {RoleMember, logins, false}, {RoleMember, own, true}, {RoleCreator, own, true}, {"guest", own, false},
+	} {
+		m := Member{ID: "u_17", Organization: "acme", Role: tt.role, Status: MemberActive}
+		if err := m.MayHave(tt.q); (err == nil) != tt.may || err != nil && CodeOf(err) != CodeForbidden {
+			t.Errorf("%s, %+v: %v", tt.role, tt.q, err)
+		}
+		m.Status = MemberDeactivated
+		if err := m.MayHave(tt.q); CodeOf(err) != CodeForbidden || !strings.Contains(err.Error(), "no longer an active member") {
+			t.Errorf("%s who has left: %v", tt.role, err)
+		}
+	}
+	if err := (Principal{Role: RoleCreator, Scopes: []Scope{ScopeEventsRead}}).SeesAllOf(all); CodeOf(err) != CodeForbidden {
+		t.Errorf("without the scope: %v", err)
+	}
+	if MessageOf(nil) != "" || MessageOf(Errorf(CodeGone, "gone")) != "gone" {
+		t.Error("the message of an error is not its own")
+	}
+}

@@ -111,3 +111,12 @@ func CodeOf(err error) Code {
 	}
 	return CodeInternal
 }
+
+// MessageOf returns what the first Error in err's chain says to a client, "" where there is none.
+func MessageOf(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Message
+	}
+	return ""
+}
