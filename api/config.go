@@ -147,11 +147,12 @@ type Limits struct {
 	// IngestTimeout (15 s), ReadTimeout (30 s) are the deadlines of taking events in and of everything else.
 	IngestTimeout time.Duration
 	ReadTimeout   time.Duration
-	// BodyTimeout (60 s) is how long a client may take to send a request, WriteTimeout (60 s) to take an answer, and at a download or
+	// HeaderTimeout (10 s) is how long a client may take to connect (TLS included) and to send the headers of a request, BodyTimeout (60 s) to send its body, WriteTimeout (60 s) to take an answer, and at a download or
 	// stream each part of it; IdleTimeout (120 s) how long a connection may be silent between requests.
-	BodyTimeout  time.Duration
-	WriteTimeout time.Duration
-	IdleTimeout  time.Duration
+	HeaderTimeout time.Duration
+	BodyTimeout   time.Duration
+	WriteTimeout  time.Duration
+	IdleTimeout   time.Duration
 	// Connections (8,192) and Streams (1,000) are how many are served at the same time.
 	Connections int
 	Streams     int
@@ -167,6 +168,7 @@ func (l Limits) withDefaults() Limits {
 	}
 	orDefault(&l.IngestTimeout, 15*time.Second)
 	orDefault(&l.ReadTimeout, 30*time.Second)
+	orDefault(&l.HeaderTimeout, 10*time.Second)
 	orDefault(&l.BodyTimeout, 60*time.Second)
 	orDefault(&l.WriteTimeout, 60*time.Second)
 	orDefault(&l.IdleTimeout, 120*time.Second)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -54,4 +55,24 @@ func (r *rawClient) want(status int) string {
 		r.t.Fatalf("answered %d, want %d\n%s", response.StatusCode, status, body)
 	}
 	return body
+}
+
+// closed waits until the server has closed the connection, and returns what it sent before.
+func (r *rawClient) closed() string {
+	r.t.Helper()
+	rest, err := io.ReadAll(r.in)
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		r.t.Fatal("the connection is still open")
+	}
+	return string(rest)
+}
+
+// responseBeforeReset reads the status of the answer, where there is one before the connection ends: who still sends may find it closed.
+func responseBeforeReset(r *rawClient) (int, error) {
+	response, err := http.ReadResponse(r.in, nil)
+	if err != nil {
+		return 0, err
+	}
+	return response.StatusCode, nil
 }

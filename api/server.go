@@ -75,7 +75,8 @@ func New(cfg Config) *Server {
 		Immutable: true, CaseSensitive: true, StrictRouting: true,
 		DisableStartupMessage: true, DisablePreParseMultipartForm: true,
 		BodyLimit: maxJSONBytes, ReadBufferSize: maxHeaderBytes, Concurrency: cfg.Limits.Connections,
-		ReadTimeout: cfg.Limits.BodyTimeout, WriteTimeout: cfg.Limits.WriteTimeout, IdleTimeout: cfg.Limits.IdleTimeout,
+		// Reading a body has a deadline of its own: see configure.
+		ReadTimeout: cfg.Limits.HeaderTimeout, WriteTimeout: cfg.Limits.WriteTimeout, IdleTimeout: cfg.Limits.IdleTimeout,
 		ErrorHandler: s.refuse,
 	})
 	for i := range endpoints {
@@ -99,13 +100,14 @@ func (s *Server) configure(server *fasthttp.Server) {
 	server.HeaderReceived = func(header *fasthttp.RequestHeader) fasthttp.RequestConfig {
 		path, _, _ := strings.Cut(string(header.RequestURI()), "?")
 		_, hasToken := bearerToken(header.Peek(fiber.HeaderAuthorization))
+		limits := fasthttp.RequestConfig{MaxRequestBodySize: maxJSONBytes, ReadTimeout: s.cfg.Limits.BodyTimeout}
 		if path == pathEvents && hasToken {
-			return fasthttp.RequestConfig{MaxRequestBodySize: overrun * audit.MaxRequestBytes}
+			limits.MaxRequestBodySize = overrun * audit.MaxRequestBytes
 		}
 		if path == pathMemberImport && s.pages != nil && len(header.Cookie(s.CookieName())) > 0 {
-			return fasthttp.RequestConfig{MaxRequestBodySize: overrun * audit.MaxMemberFileBytes}
+			limits.MaxRequestBodySize = overrun * audit.MaxMemberFileBytes
 		}
-		return fasthttp.RequestConfig{MaxRequestBodySize: maxJSONBytes}
+		return limits
 	}
 	inner := server.Handler
 	server.Handler = func(ctx *fasthttp.RequestCtx) {

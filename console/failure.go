@@ -47,6 +47,7 @@ var known = map[audit.Code]struct {
 	audit.CodeNotFound:        {http.StatusNotFound, "There is no such page"},
 	audit.CodeInvalid:         {http.StatusUnprocessableEntity, "Something is not right yet"},
 	audit.CodeTooLarge:        {http.StatusRequestEntityTooLarge, "Too large"},
+	audit.CodeUnsupported:     {http.StatusUnsupportedMediaType, "Sent in a form that is not taken"},
 	audit.CodeRateLimited:     {http.StatusTooManyRequests, "Too many tries"},
 	audit.CodeUnavailable:     {http.StatusServiceUnavailable, "Not available just now"},
 }

@@ -91,10 +91,15 @@ func (r *request) cookie() string { return r.c.Cookies(r.con.cfg.Sessions.Cookie
 
 // readForm reads what an HTML form sends, files included.
 func (r *request) readForm() error {
+	for _, encoding := range r.c.Request().Header.PeekAll(fiber.HeaderContentEncoding) { // Fiber would unpack the body without a bound
+		if !strings.EqualFold(strings.TrimSpace(string(encoding)), "identity") {
+			return audit.Errorf(audit.CodeUnsupported, "forms are sent as they are, and not packed")
+		}
+	}
 	contentType := string(r.c.Request().Header.ContentType())
 	switch {
 	case strings.HasPrefix(contentType, fiber.MIMEApplicationForm):
-		form, err := url.ParseQuery(string(r.c.Body()))
+		form, err := url.ParseQuery(string(r.c.Request().Body()))
 		if err != nil {
 			return audit.Errorf(audit.CodeMalformed, "the form cannot be read")
 		}
