@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// How long a sign-in to the console lasts. A session ends at SessionLife after it began, whatever happens, and at SessionIdle after it was last
-// used; a link that signs in works once, for LoginLinkLife.
+// How long a sign-in to the console lasts, where no IdentityProvider says otherwise. A session ends at SessionLife after it began, whatever happens, and
+// at SessionIdle after it was last used; a link that signs in works once, for LoginLinkLife.
 const (
 	SessionLife   = 12 * time.Hour
 	SessionIdle   = 2 * time.Hour
@@ -32,18 +32,26 @@ type Session struct {
 	ExpiresAt    time.Time `json:"expires_at"` // no use moves it
 	LastUsedAt   time.Time `json:"last_used_at,omitzero"`
 	RevokedAt    time.Time `json:"revoked_at,omitzero"`
+	// Provider is the id of the IdentityProvider by which the member signed in; "" where it was a one-time link.
+	Provider string `json:"provider,omitempty"`
+	// Idle is how long it may be without use; 0 means SessionIdle.
+	Idle time.Duration `json:"idle,omitempty"`
 	// UserAgent and IP are where it began, for the member to tell sessions apart.
 	UserAgent string     `json:"user_agent,omitempty"`
 	IP        netip.Addr `json:"ip,omitzero"`
 }
 
-// Works says whether the session still signs in at now: not revoked, not past its end, and used within SessionIdle.
+// Works says whether the session still signs in at now: not revoked, not past its end, and used within Idle.
 func (s Session) Works(now time.Time) bool {
 	used := s.CreatedAt
 	if s.LastUsedAt.After(used) {
 		used = s.LastUsedAt
 	}
-	return s.RevokedAt.IsZero() && now.Before(s.ExpiresAt) && now.Before(used.Add(SessionIdle))
+	idle := s.Idle
+	if idle == 0 {
+		idle = SessionIdle
+	}
+	return s.RevokedAt.IsZero() && now.Before(s.ExpiresAt) && now.Before(used.Add(idle))
 }
 
 // LoginLink lets whoever has its secret sign in as a member, once, until it expires. Hash is the secret's SHA-256.

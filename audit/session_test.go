@@ -72,3 +72,11 @@ func TestACSRFTokenBelongsToOneSession(t *testing.T) {
 		t.Errorf("tokens are %s, %s and %s", first, again, other)
 	}
 }
+
+func TestASessionMayBeWithoutUseForAsLongAsItsProviderSays(t *testing.T) {
+	began := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	s := audit.Session{CreatedAt: began, ExpiresAt: began.Add(audit.SessionLife), Idle: 10 * time.Minute}
+	if !s.Works(began.Add(10*time.Minute-time.Second)) || s.Works(began.Add(10*time.Minute)) {
+		t.Error("the session does not end ten minutes after its last use")
+	}
+}
