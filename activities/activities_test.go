@@ -96,9 +96,18 @@ func TestABatchNamesTheNewest(t *testing.T) {
 	var events []*audit.Event
 	for i := range 30 {
 		at := start.Add(time.Duration((i*7)%30) * time.Second)
-		events = append(events, &audit.Event{ID: fmt.Sprint((i * 7) % 30), Time: at, ReceivedAt: start.Add(time.Duration(i) * time.Millisecond)})
+		events = append(events, &audit.Event{ID: fmt.Sprint((i * 7) % 30), Time: at, ReceivedAt: start.Add(time.Duration(i) * time.Millisecond),
+			Log: audit.Logs()[i%3]})
 	}
 	b := newBatch("c", events)
+	for i, e := range events {
+		if b.LogOf(i) != e.Log {
+			t.Errorf("event %d is of %s, not of %s", i, e.Log, b.LogOf(i))
+		}
+	}
+	if b.LogOf(30) != "" || (Batch{Logs: []byte{9}}).LogOf(0) != "" {
+		t.Error("it knows the log of an event that it does not hold")
+	}
 	var ids []string
 	for _, e := range b.Events {
 		ids = append(ids, e.ID)

@@ -102,7 +102,7 @@ func (a *Reminders) Deliver(ctx context.Context, in DeliverInput) error {
 	if skip != "" {
 		return a.save(ctx, delivery, audit.DeliverySkipped, skip)
 	}
-	delivery.Attempts = int(activity.GetInfo(ctx).Attempt)
+	delivery.Attempts, delivery.Events = int(activity.GetInfo(ctx).Attempt), notice.Digest.Count
 	if err := a.save(ctx, delivery, audit.DeliveryPending, delivery.Error); err != nil {
 		return err
 	}
@@ -162,11 +162,36 @@ func (a *Reminders) notice(ctx context.Context, in DeliverInput) (notice audit.N
 	case in.Channel == audit.ChannelSMS && notice.Member.Phone == "":
 		return notice, "the member has no phone number", nil
 	}
+	if notice.Digest, skip, err = a.inSight(ctx, notice); err != nil || skip != "" {
+		return notice, skip, err
+	}
 	notice.Organization, err = a.Records.Organization(ctx, in.Organization)
 	notice.UnsubscribeURL = a.Links.Unsubscribe(in.Organization, in.Digest.Reminder, in.Member, in.Channel)
-	notice.OpenURL = a.Links.Open(in.Organization, in.Digest)
+	notice.OpenURL = a.Links.Open(in.Organization, notice.Digest)
 	notice.CallbackURL = a.Links.Callback(in.Organization, in.ID)
 	return notice, "", err
+}
+
+// inSight returns the part of the digest that is both in the sight of who created the reminder and in that of the recipient, as their roles are now,
+// or says why there is none.
+func (a *Reminders) inSight(ctx context.Context, n audit.Notice) (d audit.Digest, skip string, err error) {
+	if n.Digest.Test { // its events are made up, and who asked for it was allowed to
+		return n.Digest, "", nil
+	}
+	creator, err := a.Records.Member(ctx, n.Member.Organization, n.Reminder.CreatedBy)
+	if err != nil && audit.CodeOf(err) != audit.CodeNotFound {
+		return n.Digest, "", err
+	}
+	if why := mayRemind(creator); why != "" {
+		return n.Digest, why, nil
+	}
+	if d = n.Digest.For(creator.Principal()); d.Count == 0 {
+		return d, "the role of who created the reminder no longer sees these events", nil
+	}
+	if d = d.For(n.Member.Principal()); d.Count == 0 {
+		return d, "the member's role does not see these events", nil
+	}
+	return d, "", nil
 }
 
 // skipped says why the settings, as they are now, do not want the message.

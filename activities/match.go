@@ -22,6 +22,8 @@ type Batch struct {
 	// Count is how many events match; Keys holds KeyBytes of each one's id, to drop those that are handed over twice.
 	Count int
 	Keys  []byte
+	// Logs holds one byte for each key: the log of the event, for LogOf.
+	Logs []byte
 	// Events are the newest, at most audit.DigestExamples.
 	Events []audit.DigestEvent
 	// First is when the first of them was received. Oldest and Newest are the events' own times.
@@ -32,6 +34,14 @@ type Batch struct {
 
 // KeyBytes is how much of an event's key a Batch holds.
 const KeyBytes = 8
+
+// LogOf returns the log of the event of that number; "" where it is not known, as in batches of an earlier version.
+func (b Batch) LogOf(i int) audit.Log {
+	if i >= len(b.Logs) || b.Logs[i] == 0 || int(b.Logs[i]) > len(audit.Logs()) {
+		return ""
+	}
+	return audit.Logs()[b.Logs[i]-1]
+}
 
 // EventKey tells events of an organization apart.
 func EventKey(id string) [KeyBytes]byte {
@@ -52,7 +62,7 @@ type matched struct {
 	events   []*audit.Event
 }
 
-// matcher looks up what each reminder's creator may see now. Paused reminders are left out, and those whose creator is no longer there.
+// matcher looks up what each reminder's creator may see now. Paused reminders are left out, and those whose creator is no longer there or may have none.
 func (d *Dispatch) matcher(ctx context.Context, organization string, reminders []audit.Reminder) (*matcher, error) {
 	m := &matcher{byAction: map[string][]int{}}
 	creators := map[string]audit.Member{}
@@ -69,15 +79,25 @@ func (d *Dispatch) matcher(ctx context.Context, organization string, reminders [
 			}
 			creators[r.CreatedBy] = creator
 		}
-		if !creator.Included() {
-			d.Logger.WarnContext(ctx, "a reminder matches nothing: who created it is no longer an active member",
-				"organization", organization, "reminder", r.ID)
+		if why := mayRemind(creator); why != "" {
+			d.Logger.WarnContext(ctx, "a reminder matches nothing", "why", why, "organization", organization, "reminder", r.ID)
 			continue
 		}
 		m.reminders = append(m.reminders, r)
 		m.sight = append(m.sight, creator.Principal())
 	}
 	return m, nil
+}
+
+// mayRemind says why a reminder of the creator's must not fire any more; "" where it may.
+func mayRemind(creator audit.Member) string {
+	switch {
+	case !creator.Included():
+		return "who created the reminder is no longer an active member"
+	case creator.Principal().Allow(audit.ScopeReminders) != nil:
+		return "the role of who created the reminder no longer allows reminders"
+	}
+	return ""
 }
 
 // match returns the reminders that have matches, each with its events. What was received before a reminder was created is not for it.
@@ -116,6 +136,7 @@ func newBatch(from string, events []*audit.Event) Batch {
 	for _, e := range events {
 		key := EventKey(e.ID)
 		b.Keys = append(b.Keys, key[:]...)
+		b.Logs = append(b.Logs, byte(slices.Index(audit.Logs(), e.Log)+1))
 		if b.First.IsZero() || e.ReceivedAt.Before(b.First) {
 			b.First = e.ReceivedAt
 		}

@@ -6,7 +6,7 @@ import (
 	"github.com/audittrail/audittrail/audit"
 )
 
-// getMessage is GET /v1/messages/{id}: one of the caller's own.
+// getMessage is GET /v1/messages/{id}: one of the caller's own, as far as their role sees the events that it names.
 func (s *Server) getMessage(r *request) error {
 	id, err := r.param("id")
 	if err != nil {
@@ -16,7 +16,7 @@ func (s *Server) getMessage(r *request) error {
 	if err != nil {
 		return err
 	}
-	return r.json(http.StatusOK, message)
+	return r.json(http.StatusOK, message.For(r.by))
 }
 
 // listMessages is GET /v1/messages: the caller's own Message Center.
@@ -34,6 +34,9 @@ func (s *Server) listMessages(r *request) error {
 	messages, err := read(r.ctx, r.by.Organization, r.by.Member, after, limit)
 	if err != nil {
 		return cursorError(err)
+	}
+	for i := range messages {
+		messages[i] = messages[i].For(r.by)
 	}
 	unread, err := s.cfg.Messages.Unread(r.ctx, r.by.Organization, r.by.Member)
 	if err != nil {

@@ -203,3 +203,33 @@ func TestStreamsEndWithTheRoleWhereverItWasLost(t *testing.T) {
 		}
 	}
 }
+
+func TestAMessageNamesTheEventsThatItsReaderSeesNow(t *testing.T) {
+	g := newRig(t)
+	for _, test := range []bool{false, true} {
+		must(t, g.store.AddMessage(t.Context(), audit.Message{ID: fmt.Sprint("digest-", test), Organization: "acme", Member: "a_1", Title: "3 events", Count: 3, Test: test, CreatedAt: today,
+			Events: []audit.DigestEvent{{ID: "o", Time: today, Log: audit.LogOperation, Action: "a.b", Outcome: audit.OutcomeSuccess}, {ID: "p", Time: today, Log: audit.LogProduct, Action: "a.b", Outcome: audit.OutcomeSuccess}}}))
+	}
+	named := func(m audit.Message) (ids string) {
+		for _, e := range m.Events {
+			ids += e.ID
+		}
+		return ids
+	}
+	for _, step := range []struct {
+		role audit.Role
+		want string
+	}{{audit.RoleContactAdmin, "o"}, {audit.RoleSystemAdmin, "op"}, {audit.RoleMember, ""}} {
+		g.changeMember("a_1", func(m *audit.Member) { m.Role = step.role })
+		g.clock.Advance(authLife)
+		one := into[audit.Message](g.do(call{method: "GET", path: "/v1/messages/digest-false", key: "contact"}).want(200))
+		if got := named(one); got != step.want || one.Count != 3 {
+			t.Errorf("a %s reads of %q, of %d events", step.role, got, one.Count)
+		}
+		for _, m := range into[messagesAnswer](g.do(call{method: "GET", path: "/v1/messages", key: "contact"}).want(200)).Messages {
+			if got := named(m); got != step.want && !m.Test || m.Test && got != "op" {
+				t.Errorf("a %s lists %q of %s", step.role, got, m.ID)
+			}
+		}
+	}
+}

@@ -74,7 +74,8 @@ func (in reminderInput) apply(m audit.Reminder) audit.Reminder {
 	return m
 }
 
-// checkReminder says whether the reminder may be stored: its form, that its actions are known and its recipients active members.
+// checkReminder says whether the reminder may be stored: its form, that its actions are known and its recipients active members who see
+// what others do.
 func (s *Server) checkReminder(r *request, m audit.Reminder) error {
 	if err := m.Validate(); err != nil {
 		return err
@@ -92,6 +93,9 @@ func (s *Server) checkReminder(r *request, m audit.Reminder) error {
 		if err != nil || !member.Included() {
 			fields = append(fields, audit.FieldError{Field: fmt.Sprintf("recipients[%d].member", i),
 				Message: fmt.Sprintf("%q is not an active member of the organization", clip(recipient.Member))})
+		} else if !member.Principal().SeesOthers() {
+			fields = append(fields, audit.FieldError{Field: fmt.Sprintf("recipients[%d].member", i),
+				Message: fmt.Sprintf("%q is a %s, who sees nothing of what others do, and so would be sent nothing", clip(recipient.Member), member.Role)})
 		}
 	}
 	if len(fields) > 0 {

@@ -80,6 +80,7 @@ func TestAReminderThatIsWrongIsToldEverything(t *testing.T) {
 		"nothing in it":     {`{}`, []string{"actions", "channels", "name", "recipients"}},
 		"every form wrong":  {`{"name":"x","actions":["Login"],"channels":["fax"],"recipients":[{"member":""}],"window":"1h","quiet_hours":{"start":"25:00","end":"07:00"},"time_zone":"Mars"}`, []string{"actions[0]", "channels[0]", "quiet_hours.start", "recipients[0].member", "time_zone", "window"}},
 		"unknown people":    {`{"name":"x","actions":["login.failed"],"channels":["inbox"],"recipients":[{"member":"s_1"},{"member":"gone"},{"member":"o_1"},{"member":"x"}]}`, []string{"recipients[1].member", "recipients[2].member", "recipients[3].member"}},
+		"who sees nothing":  {`{"name":"x","actions":["login.failed"],"channels":["inbox"],"recipients":[{"member":"s_1"},{"member":"m_1"}]}`, []string{"recipients[1].member"}},
 		"unknown actions":   {`{"name":"x","actions":["login.failed","login.faild","crm.deal.won","crm.*"],"channels":["inbox"],"recipients":[{"member":"s_1"}]}`, []string{"actions[1]"}},
 		"wrong types":       {`{"name":1,"actions":"login.failed","channels":["inbox"],"recipients":["s_1"],"paused":"no"}`, []string{"actions", "name", "paused", "recipients[0]"}},
 		"read-only fields":  {reminderBody + `,"id":"x","created_by":"c_1"}`, []string{"created_by", "id"}},

@@ -64,7 +64,7 @@ func (m *messageStream) poll(ctx context.Context) ([]audit.Message, error) {
 			if m.seen[message.ID] || m.seen == nil && message.ID == m.last {
 				known = true
 			} else if m.seen != nil || !known {
-				fresh = append(fresh, message)
+				fresh = append(fresh, message.For(m.by))
 			}
 		}
 		if known || len(page) < streamWindow || len(fresh) >= streamMax {

@@ -145,6 +145,9 @@ func (p Principal) SeesLog(log Log) bool { return logMatrix[log].of(p.Role) != n
 // SeesWhole says whether the principal's role sees the log, also what others did.
 func (p Principal) SeesWhole(log Log) bool { return logMatrix[log].of(p.Role) == all }
 
+// SeesOthers says whether the principal's role sees any log whole: only such members can be reminded of what others do.
+func (p Principal) SeesOthers() bool { return slices.ContainsFunc(Logs(), p.SeesWhole) }
+
 // Sees says whether the event is of the principal's organization and in its role's sight.
 func (p Principal) Sees(e *Event) bool {
 	return e.Organization == p.Organization && reaches(logMatrix[e.Log].of(p.Role), p.Member, e.Actor.ID)

@@ -78,6 +78,8 @@ type Digest struct {
 	// Count is how many events matched; Events holds the newest of them, at most DigestExamples.
 	Count  int           `json:"count"`
 	Events []DigestEvent `json:"events"`
+	// Counts is Count by log, "" for events of which that is not known; nil where it is known of none.
+	Counts map[Log]int `json:"counts,omitempty"`
 	// From and To are the times of the oldest and the newest.
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"`

@@ -126,7 +126,7 @@ func (r *request) recipients(f reminderForm, stored []audit.Recipient, p *proble
 
 // findPerson returns the member of the id.
 func (r *request) findPerson(id string) (person, bool) {
-	people, err := r.searchPeople(id, "50")
+	people, err := r.searchPeople(url.Values{"q": {id}, "limit": {"50"}})
 	if err != nil {
 		return person{}, false
 	}
@@ -137,11 +137,11 @@ func (r *request) findPerson(id string) (person, bool) {
 	return people[i], true
 }
 
-func (r *request) searchPeople(text, limit string) ([]person, error) {
+func (r *request) searchPeople(query url.Values) ([]person, error) {
 	var answer struct {
 		People []person `json:"people"`
 	}
-	return answer.People, r.get("/v1/people", url.Values{"q": {text}, "limit": {limit}}, &answer)
+	return answer.People, r.get("/v1/people", query, &answer)
 }
 
 // foundPeople are members to add.
@@ -165,7 +165,8 @@ func (r *request) findPeople(text string, f reminderForm) (*foundPeople, error) 
 	if text = strings.TrimSpace(text); text == "" {
 		return nil, nil //nolint:nilnil // nothing was asked for
 	}
-	people, err := r.searchPeople(text, "8")
+	// Only who sees what others do can be reminded of it, and those are the operators.
+	people, err := r.searchPeople(url.Values{"q": {text}, "limit": {"8"}, "operators": {"true"}})
 	return &foundPeople{Text: text, People: people, Added: f.Recipients}, err
 }
 

@@ -52,7 +52,7 @@ const newPath = "/messages/settings/new"
 
 func TestAReminderIsMadeByTheForm(t *testing.T) {
 	g := newRig(t, 0)
-	me, other := g.who(audit.RoleCreator), g.who(audit.RoleMember)
+	me, other := g.who(audit.RoleCreator), g.who(audit.RoleContactAdmin)
 	page := g.get(me, newPath+"?action=open_platform.key.enabled", "Cookie", zoneCookie+"=Asia/Tokyo")
 	form := page.fill("#reminder-form")
 	if got := form["action"]; !slices.Equal(got, []string{"open_platform.key.enabled"}) || form.Get("time_zone") != "Asia/Tokyo" || !slices.Equal(form["recipient"], []string{me}) {

@@ -110,6 +110,7 @@ func TestAReminderIsHandedWhatItsCreatorMaySeeAndAskedFor(t *testing.T) {
 		r.reminder("exact", func(x *audit.Reminder) { x.Actions = []string{"contacts.member.added"} })
 		r.reminder("paused", func(x *audit.Reminder) { x.Paused = true })
 		r.reminder("orphan", func(x *audit.Reminder) { x.CreatedBy = "ghost" })
+		r.reminder("demoted", func(x *audit.Reminder) { x.CreatedBy, x.Actions = "bob", []string{"login.*"} })
 	})
 	r.reminder("first", func(x *audit.Reminder) { x.Actions = []string{"login.failed"} })
 	r.after(2*time.Second, func() {
@@ -123,11 +124,14 @@ func TestAReminderIsHandedWhatItsCreatorMaySeeAndAskedFor(t *testing.T) {
 				e.Action = "contactsx.member.added"
 			}
 		})
+		r.add(org, 1, func(_ int, e *audit.Event) { // which a member sees, but may not be reminded of
+			e.ID, e.Log, e.Action, e.Actor.ID = "bobs", audit.LogLogin, "login.succeeded", "bob"
+		})
 		r.add("other", 9, nil)
 		r.SignalWorkflow(workflows.SignalHint, nil)
 	})
-	r.dispatchFor(time.Minute, "all", "contact", "exact", "paused", "orphan", "first")
-	for id, want := range map[string]int{"all": 3, "contact": 2, "exact": 1, "paused": 0, "orphan": 0, "first": 0} {
+	r.dispatchFor(time.Minute, "all", "contact", "exact", "paused", "orphan", "demoted", "first")
+	for id, want := range map[string]int{"all": 3, "contact": 2, "exact": 1, "paused": 0, "orphan": 0, "demoted": 0, "first": 0} {
 		if got := r.hand.matches(id); got != want {
 			t.Errorf("%s was handed %d, not %d", id, got, want)
 		}

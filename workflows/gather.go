@@ -15,6 +15,8 @@ import (
 type Gathered struct {
 	Count  int
 	Events []audit.DigestEvent // the newest, at most audit.DigestExamples
+	// Counts is Count by log.
+	Counts map[audit.Log]int
 	// First is when the first match was received; Oldest and Newest are the matches' own times.
 	First, Oldest, Newest time.Time
 	// Began and Latest are when the first and the latest batch arrived here.
@@ -27,12 +29,16 @@ type Gathered struct {
 func (g *Gathered) add(b activities.Batch, seen *seen, now time.Time) {
 	fresh := 0
 	known := map[[activities.KeyBytes]byte]bool{}
+	counts := map[audit.Log]int{}
+	i := 0
 	for key := range slices.Chunk(b.Keys, activities.KeyBytes) {
 		if k := [activities.KeyBytes]byte(key); seen.add(k) {
 			fresh++
+			counts[b.LogOf(i)]++
 		} else {
 			known[k] = true
 		}
+		i++
 	}
 	if fresh == 0 {
 		return
@@ -40,7 +46,7 @@ func (g *Gathered) add(b activities.Batch, seen *seen, now time.Time) {
 	if g.Count == 0 {
 		g.First, g.Oldest, g.Newest, g.Began, g.From, g.Window = b.First, b.Oldest, b.Newest, now, b.From, b.Window
 	}
-	g.Count += fresh
+	g.count(fresh, counts)
 	g.Latest = now
 	g.First, g.Oldest, g.Newest = earlier(g.First, b.First), earlier(g.Oldest, b.Oldest), later(g.Newest, b.Newest)
 	for _, e := range b.Events {
@@ -52,11 +58,27 @@ func (g *Gathered) add(b activities.Batch, seen *seen, now time.Time) {
 	g.Events = g.Events[:min(len(g.Events), audit.DigestExamples)]
 }
 
+// count adds so many events, by log. What a window of an earlier version gathered is of logs that are not known.
+func (g *Gathered) count(fresh int, counts map[audit.Log]int) {
+	if g.Counts == nil {
+		g.Counts = map[audit.Log]int{}
+		if g.Count > 0 {
+			g.Counts[""] = g.Count
+		}
+	}
+	g.Count += fresh
+	for _, log := range append(audit.Logs(), "") {
+		if n := counts[log]; n > 0 {
+			g.Counts[log] += n
+		}
+	}
+}
+
 // quiet is when an immediate window may be sent.
 func (g *Gathered) quiet() time.Time { return audit.BurstEnd(g.Began, g.Latest) }
 
 func (g *Gathered) digest(reminder, id string) audit.Digest {
-	return audit.Digest{ID: id, Reminder: reminder, Count: g.Count, Events: g.Events, From: g.Oldest, To: g.Newest}
+	return audit.Digest{ID: id, Reminder: reminder, Count: g.Count, Counts: g.Counts, Events: g.Events, From: g.Oldest, To: g.Newest}
 }
 
 // digestID is an id that follows from the parts, in the form of a UUID (RFC 9562, version 8).

@@ -315,6 +315,15 @@ func TestMessagesThatAreNotToBeSentSayWhy(t *testing.T) {
 		{"not in the organization", func(r *rig, _ *audit.Reminder) {
 			r.member(org, "admin", func(m *audit.Member) { m.Status = audit.MemberDeleted })
 		}, audit.NotIncluded},
+		{"who sees no events of others", func(_ *rig, x *audit.Reminder) { x.Recipients[0].Member = "bob" }, "the member's role does not see these events"},
+		{"of somebody who has left", func(r *rig, x *audit.Reminder) {
+			x.CreatedBy = "contact"
+			r.member(org, "contact", func(m *audit.Member) { m.Status = audit.MemberDeactivated })
+		}, "who created the reminder is no longer an active member"},
+		{"of somebody who may have no reminders any more", func(r *rig, x *audit.Reminder) {
+			x.CreatedBy = "contact"
+			r.member(org, "contact", func(m *audit.Member) { m.Role = audit.RoleMember })
+		}, "the role of who created the reminder no longer allows reminders"},
 		{"not known", func(_ *rig, x *audit.Reminder) { x.Recipients[0].Member = "ghost" }, audit.NotIncluded},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -442,5 +451,56 @@ func TestAReminderRemembersFromRunToRun(t *testing.T) {
 	}
 	if got := r2.mail.counts(); !slices.Equal(got, []int{2505}) {
 		t.Errorf("sent digests of %v", got)
+	}
+}
+
+// TestWhoLosesTheRoleLosesTheMail: the roles are those of when the message leaves, and not of when it was matched.
+func TestWhoLosesTheRoleLosesTheMail(t *testing.T) {
+	for _, c := range []struct {
+		name, member string
+		role         audit.Role
+		count        int
+		events       string
+		why          string
+	}{
+		{"nobody loses it", "contact", audit.RoleSystemAdmin, 3, "ppo", ""},
+		{"the recipient sees no Product Logs", "contact", audit.RoleContactAdmin, 1, "o", ""},
+		{"the recipient sees nothing of others", "contact", audit.RoleMember, 0, "", "the member's role does not see these events"},
+		{"the creator sees no Product Logs", "admin", audit.RoleContactAdmin, 1, "o", ""},
+		{"the creator may have no reminders", "admin", audit.RoleMember, 0, "", "the role of who created the reminder no longer allows reminders"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newRig(t)
+			r.member(org, "contact", func(m *audit.Member) { m.Role = audit.RoleSystemAdmin })
+			r.reminder("r1", func(x *audit.Reminder) {
+				x.Recipients = []audit.Recipient{{Member: "contact"}}
+				x.Window = audit.WindowTenMinutes
+			})
+			b := r.batch(0, 3)
+			b.Logs = []byte{2, 3, 3} // as of audit.Logs, counted from 1
+			for i, log := range []audit.Log{audit.LogProduct, audit.LogProduct, audit.LogOperation} {
+				b.Events[i].Log = log
+			}
+			r.after(time.Minute, func() { r.SignalWorkflow(workflows.SignalBatch, b) })
+			r.after(2*time.Minute, func() { r.member(org, c.member, func(m *audit.Member) { m.Role = c.role }) })
+			r.remind("r1")
+			d := r.deliveries("r1")
+			if c.why != "" {
+				if len(d) != 1 || d[0].Status != audit.DeliverySkipped || d[0].Error != c.why || len(r.mail.sent) > 0 {
+					t.Errorf("deliveries: %+v, and %d mails", d, len(r.mail.sent))
+				}
+				return
+			}
+			if len(d) != 1 || d[0].Status != audit.DeliverySent || d[0].Events != c.count || len(r.mail.sent) != 1 {
+				t.Fatalf("deliveries: %+v, and %d mails", d, len(r.mail.sent))
+			}
+			got := ""
+			for _, e := range r.mail.sent[0].Digest.Events {
+				got += string(e.Log[0])
+			}
+			if got != c.events || r.mail.sent[0].Digest.Count != c.count {
+				t.Errorf("the mail tells %d events and names %q", r.mail.sent[0].Digest.Count, got)
+			}
+		})
 	}
 }
