@@ -124,12 +124,18 @@ func TestADigestLeadsToItsEventsAndToTheRestInTheTrail(t *testing.T) {
 	if href, _ := got.doc.Find(".why a").Attr("href"); href != "/messages/settings/"+reminder {
 		t.Errorf("the reminder is at %q", href)
 	}
-	// A member has no settings to look at: what the events are goes by what they say themselves.
-	member := g.who(audit.RoleMember)
-	g.tell(digestMessage(member, "m2", reminder))
-	got = g.get(member, "/messages/m2")
+	// Who has not the setting to look at: what the events are goes by what they say themselves.
+	contact := g.who(audit.RoleContactAdmin)
+	g.tell(digestMessage(contact, "m2", reminder))
+	got = g.get(contact, "/messages/m2")
 	if address, _ := got.doc.Find(".more a").Attr("href"); !strings.HasPrefix(address, "/login-history?action=login.failed&") || got.doc.Find(".why").Length() != 0 {
-		t.Errorf("a member: the rest is at %s; %s", address, got.words("main"))
+		t.Errorf("a contact admin: the rest is at %s; %s", address, got.words("main"))
+	}
+	// Who has become a member since is not shown what others did.
+	member := g.who(audit.RoleMember)
+	g.tell(digestMessage(member, "m3", reminder))
+	if got = g.get(member, "/messages/m3"); got.doc.Find(".happened li, .more a").Length() != 0 || !strings.Contains(got.words("main"), "Failed sign-ins") {
+		t.Errorf("a member: %s", got.words("main"))
 	}
 }
 
