@@ -5,6 +5,7 @@
 // What holds for every method of every engine:
 //
 //   - Every call but those on organizations and hashes of secrets names one organization; records of another one are not found.
+//   - An empty organization is ErrNoOrganization, CodeInvalid naming "organization", in every method that takes one.
 //   - A write that returned is durable and is seen by every later read.
 //   - Errors are audit.Error values: CodeNotFound, CodeConflict, CodeInvalid, CodeUnavailable.
 //   - Times come back in UTC and equal to the millisecond; lists come back empty, not nil-or-error, where there is nothing.

@@ -61,6 +61,9 @@ func (s *Store) get(ctx context.Context, id string) (*stored, error) {
 
 // getAll reads documents in real time, nil for each that is not there; fields names what of them is wanted, none means all.
 func (s *Store) getAll(ctx context.Context, ids []string, fields ...string) ([]*stored, error) {
+	if err := apart(ids...); err != nil {
+		return nil, err
+	}
 	docs := make([]map[string]any, len(ids))
 	for i, id := range ids {
 		docs[i] = map[string]any{"_id": id}
@@ -133,6 +136,11 @@ func (s *Store) apply(ctx context.Context, w write) (outcome, error) {
 // applyAll does writes, each by itself. Lost races and documents that are not there are outcomes, everything else is an error;
 // after an error any of the writes may have been done.
 func (s *Store) applyAll(ctx context.Context, writes []write) ([]outcome, error) {
+	for _, w := range writes {
+		if err := apart(w.id); err != nil {
+			return nil, err
+		}
+	}
 	body, err := encode(writes)
 	if err != nil {
 		return nil, err

@@ -111,7 +111,7 @@ func (s *Store) Members(ctx context.Context, organization string, filter audit.M
 	}
 	members := []audit.Member{}
 	if !findable(organization) {
-		return members, nil
+		return members, lost(organization)
 	}
 	l := listing{kind: kindMember, filters: []map[string]any{of("organization", organization)}}
 	if filter.Status != "" {

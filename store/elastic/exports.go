@@ -54,7 +54,7 @@ func (s *Store) Exports(ctx context.Context, organization, member, after string,
 // OpenExports is part of store.Exports; oldest first.
 func (s *Store) OpenExports(ctx context.Context, organization string) ([]audit.Export, error) {
 	if !findable(organization) {
-		return []audit.Export{}, nil
+		return []audit.Export{}, lost(organization)
 	}
 	return all(ctx, s, "exports", listing{kind: kindExport, byTime: true, filters: []map[string]any{of("organization", organization),
 		of("status", string(audit.ExportRunning), string(audit.ExportReady))}}, readExport)

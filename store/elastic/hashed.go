@@ -97,6 +97,9 @@ func (s *Store) byHash(ctx context.Context, k kind, hash []byte) (*stored, error
 
 // change changes fields of the record of an id: fields says which, nil where there is nothing to do. CodeNotFound where there is no such record.
 func (s *Store) change(ctx context.Context, k kind, organization, id string, fields func(*stored) map[string]any) error {
+	if err := lost(organization); err != nil {
+		return err
+	}
 	if !findable(organization, id) {
 		return audit.NotFound(string(k))
 	}
@@ -138,7 +141,7 @@ func (s *Store) revoke(ctx context.Context, k kind, organization, id string, at 
 // first: what is cut short is found again by what is left.
 func (s *Store) deleteEnded(ctx context.Context, k kind, organization string, before time.Time, ended func(*stored) (bool, error)) (deleted int, err error) {
 	if !findable(organization) {
-		return 0, nil
+		return 0, lost(organization)
 	}
 	l := listing{kind: k, byTime: true, filters: []map[string]any{of("organization", organization),
 		{"range": map[string]any{"at": map[string]any{"lt": toMillis(before)}}}}}

@@ -43,7 +43,7 @@ func (s *Store) KeyByHash(ctx context.Context, hash []byte) (audit.Key, error) {
 // Keys is part of store.Keys.
 func (s *Store) Keys(ctx context.Context, organization string) ([]audit.Key, error) {
 	if !findable(organization) {
-		return []audit.Key{}, nil
+		return []audit.Key{}, lost(organization)
 	}
 	return all(ctx, s, "keys", listing{kind: kindKey, filters: []map[string]any{of("organization", organization)}, byTime: true, descending: true}, s.readKey)
 }

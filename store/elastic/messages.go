@@ -83,7 +83,7 @@ func unread(organization, member string) listing {
 // Unread is part of store.Messages.
 func (s *Store) Unread(ctx context.Context, organization, member string) (int, error) {
 	if !findable(organization, member) {
-		return 0, nil
+		return 0, lost(organization)
 	}
 	if err := s.fresh.Do(ctx); err != nil {
 		return 0, fault(err, "count the messages")
@@ -98,7 +98,7 @@ func (s *Store) Unread(ctx context.Context, organization, member string) (int, e
 // MarkRead is part of store.Messages. All means all that are there when the call begins.
 func (s *Store) MarkRead(ctx context.Context, organization, member string, ids []string, at time.Time) error {
 	if !findable(organization, member) {
-		return nil
+		return lost(organization)
 	}
 	if ids == nil {
 		err := s.each(ctx, unread(organization, member), maxPage, func(d *stored) error {

@@ -26,6 +26,9 @@ func (s *Store) Records(ctx context.Context, kind store.Kind, organization, afte
 		return nil, audit.InvalidField("kind", "%q is not one of a record", kind)
 	}
 	ownerless := k == kindOrganization || k == kindSecret
+	if !ownerless && organization == "" {
+		return nil, store.ErrNoOrganization
+	}
 	if ownerless != (organization == "") || !ownerless && !findable(organization) {
 		return []store.Record{}, nil
 	}

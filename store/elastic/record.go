@@ -95,6 +95,9 @@ func (l listing) sort() []map[string]any {
 
 // page reads at most limit documents of a listing behind the position after; nil begins with the first. It does not refresh.
 func (s *Store) page(ctx context.Context, l listing, after []any, limit int) ([]*stored, error) {
+	if err := l.apart(); err != nil {
+		return nil, err
+	}
 	request := map[string]any{"query": l.query(), "sort": l.sort(), "size": limit, "track_total_hits": false}
 	if after != nil {
 		request["search_after"] = after
@@ -215,7 +218,7 @@ func newest[T any](ctx context.Context, s *Store, k kind, organization string, o
 		position = l.position(&d.document)
 	}
 	if !findable(organization) || owner != nil && !findable(*owner) {
-		return []T{}, nil
+		return []T{}, lost(organization)
 	}
 	if err := s.fresh.Do(ctx); err != nil {
 		return nil, fault(err, doing)

@@ -41,13 +41,16 @@ func (s *Store) Reminder(ctx context.Context, organization, id string) (audit.Re
 // Reminders is part of store.Reminders.
 func (s *Store) Reminders(ctx context.Context, organization string) ([]audit.Reminder, error) {
 	if !findable(organization) {
-		return []audit.Reminder{}, nil
+		return []audit.Reminder{}, lost(organization)
 	}
 	return all(ctx, s, "reminders", listing{kind: kindReminder, filters: []map[string]any{of("organization", organization)}, byTime: true}, readReminder)
 }
 
 // DeleteReminder is part of store.Reminders.
 func (s *Store) DeleteReminder(ctx context.Context, organization, id string) error {
+	if err := lost(organization); err != nil {
+		return err
+	}
 	if !findable(organization, id) {
 		return audit.NotFound("reminder")
 	}

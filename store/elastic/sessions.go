@@ -38,7 +38,7 @@ func (s *Store) SessionByHash(ctx context.Context, hash []byte) (audit.Session, 
 // Sessions is part of store.Sessions.
 func (s *Store) Sessions(ctx context.Context, organization, member string) ([]audit.Session, error) {
 	if !findable(organization, member) {
-		return []audit.Session{}, nil
+		return []audit.Session{}, lost(organization)
 	}
 	return all(ctx, s, "sessions", sessionsOf(organization, member), readSession)
 }

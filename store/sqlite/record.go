@@ -22,6 +22,9 @@ type column struct {
 
 // exec runs one statement, which is one durable transaction, and returns how many rows it changed.
 func (s *Store) exec(ctx context.Context, doing, statement string, args ...any) (int64, error) {
+	if err := apart(statement, args); err != nil {
+		return 0, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	result, err := s.writer.ExecContext(ctx, statement, args...)
@@ -81,10 +84,13 @@ func validKey(key ...column) error {
 type scanner interface{ Scan(dest ...any) error }
 
 // one reads a single record; CodeNotFound with the name what where there is none.
-func one[T any](ctx context.Context, s *Store, what string, scan func(scanner) (T, error), query string, args ...any) (T, error) {
+func one[T any](ctx context.Context, s *Store, what string, scan func(scanner) (T, error), query string, args ...any) (record T, err error) {
+	if err := apart(query, args); err != nil {
+		return record, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	record, err := scan(s.readers.QueryRowContext(ctx, query, args...))
+	record, err = scan(s.readers.QueryRowContext(ctx, query, args...))
 	if errors.Is(err, sql.ErrNoRows) {
 		return record, audit.NotFound(what)
 	}
@@ -93,6 +99,9 @@ func one[T any](ctx context.Context, s *Store, what string, scan func(scanner) (
 
 // all reads every record of a query; none is an empty list.
 func all[T any](ctx context.Context, s *Store, what string, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+	if err := apart(query, args); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	rows, err := s.readers.QueryContext(ctx, query, args...)

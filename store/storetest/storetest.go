@@ -73,6 +73,7 @@ func Run(t *testing.T, factory Factory) {
 		{"optimistic writes take the version that was read", testOptimistic},
 		{"of racing writers exactly one wins", testRacingWriters},
 		{"organizations are apart in every method", testOrganizationsApart},
+		{"without an organization nothing is read or written", testNoOrganization},
 		{"hostile ids are ids like any other, or refused", testHostileIDs},
 		{"ids that cannot be kept are refused", testRefusedIDs},
 		{"a context that has ended is an error", testContext},
