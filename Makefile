@@ -50,9 +50,9 @@ workflowcheck: $(BIN)/workflowcheck ## prove that workflows are deterministic
 replay: ## replay the recorded workflow histories
 	go test -count=1 -run Replay ./workflows/...
 
-FUZZTIME ?= 10s
-fuzz: ## fuzz every parser for FUZZTIME (10s) each
-	./scripts/fuzz $(FUZZTIME)
+FUZZTIME ?= 10m
+fuzz: ## fuzz every parser for FUZZTIME (10m) each, one after the other; ONLY=FuzzParse takes those whose name matches
+	./scripts/fuzz $(FUZZTIME) "$(ONLY)"
 
 cover: ## coverage of the packages that must have 85 %, and fail below it
 	./scripts/cover

@@ -89,7 +89,7 @@ func TestUnreadMessagesAreListedAloneAndOneIsFoundByItsID(t *testing.T) {
 
 // stream is an open message stream.
 type stream struct {
-	t      *testing.T
+	t      testing.TB
 	cancel context.CancelFunc
 	res    *http.Response
 	lines  chan string

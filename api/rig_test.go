@@ -44,7 +44,7 @@ func (c *clock) Advance(d time.Duration) {
 
 // rig is a whole server on a real listener, with a real store and the model of an index behind it.
 type rig struct {
-	t      *testing.T
+	t      testing.TB
 	clock  *clock
 	store  *storesqlite.Store
 	index  *indextest.Model
@@ -75,7 +75,7 @@ var cast = []struct {
 }
 
 // newRig starts a server. change, where given, alters the configuration first.
-func newRig(t *testing.T, change ...func(*Config)) *rig {
+func newRig(t testing.TB, change ...func(*Config)) *rig {
 	t.Helper()
 	g := &rig{t: t, clock: &clock{now: today}, jobs: newFakeJobs(), files: &fakeFiles{content: map[string][]byte{}}, log: &lockedBuffer{},
 		keys: map[string]string{}, keyIDs: map[string]string{}}
@@ -198,7 +198,7 @@ type call struct {
 
 // answer is its response, read whole.
 type answer struct {
-	t      *testing.T
+	t      testing.TB
 	status int
 	header http.Header
 	body   []byte
