@@ -42,10 +42,10 @@ func (l *lasting) end(t testing.TB) {
 	}
 }
 
-// forgetful takes events that are valid, and forgets them: a search costs the same however long it is fuzzed.
-type forgetful struct{ l *lasting }
+// forgetfulIngester takes events that are valid, and forgets them: a search costs the same however long it is fuzzed.
+type forgetfulIngester struct{ l *lasting }
 
-func (i forgetful) Append(_ context.Context, _ string, events []*audit.Event) ([]audit.AppendStatus, error) {
+func (i forgetfulIngester) Append(_ context.Context, _ string, events []*audit.Event) ([]audit.AppendStatus, error) {
 	for _, e := range events {
 		if err := e.Validate(today); e.ID == "" || err != nil {
 			i.l.Errorf("an event that is not valid came through: %v: %+v", err, e)
@@ -74,7 +74,7 @@ func (g *target) ready(t *testing.T) {
 		return
 	}
 	g.rig = newRig(&g.lasting, func(cfg *Config) {
-		cfg.Ingester, cfg.Limits.RatePerSecond = forgetful{&g.lasting}, -1
+		cfg.Ingester, cfg.Limits.RatePerSecond = forgetfulIngester{&g.lasting}, -1
 	})
 	theirs := event(3, audit.LogOperation, "contacts.member.added", "o_1")
 	theirs.Message = secretOfOther
