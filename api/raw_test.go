@@ -14,7 +14,7 @@ import (
 
 // rawClient is a client that sends what no library would.
 type rawClient struct {
-	t    *testing.T
+	t    testing.TB
 	conn net.Conn
 	in   *bufio.Reader
 }
