@@ -43,8 +43,8 @@ func (forgetful) Append(_ context.Context, _ string, events []*audit.Event) ([]a
 	return slices.Repeat([]audit.AppendStatus{audit.StatusCreated}, len(events)), nil
 }
 
-func newMatrix(t *testing.T) *matrix {
-	m := &matrix{rig: newRig(t, func(cfg *Config) { cfg.Ingester = forgetful{} })}
+func newMatrix(t *testing.T, change ...func(*Config)) *matrix {
+	m := &matrix{rig: newRig(t, append([]func(*Config){func(cfg *Config) { cfg.Ingester = forgetful{} }}, change...)...)}
 	var err error
 	m.secret, err = m.store.Secret(t.Context(), UnsubscribeSecret)
 	must(t, err)
@@ -54,7 +54,7 @@ func newMatrix(t *testing.T) *matrix {
 		}
 	}
 	m.putMember(audit.Member{ID: "u_foreign", Organization: "other", Name: foreignMark, Role: audit.RoleMember, Status: audit.MemberActive})
-	must(t, m.store.SaveDelivery(t.Context(), audit.Delivery{ID: "d", Organization: "acme", Reminder: "reminder-u_mate", Digest: "g", Channel: audit.ChannelSMS,
+	must(t, m.store.SaveDelivery(t.Context(), audit.Delivery{ID: "delivery-1", Organization: "acme", Reminder: "reminder-u_mate", Digest: "g", Channel: audit.ChannelSMS,
 		Member: matrixMate, Status: audit.DeliverySent, Provider: "SM1", CreatedAt: today, UpdatedAt: today}))
 	m.callers = []caller{{name: "nobody"}}
 	for _, role := range []string{"u_creator", "u_system", "u_contact", "u_member"} {
@@ -181,7 +181,7 @@ func (m *matrix) thing(c matrixCase, owner string, fresh bool) string {
 		}
 		return token
 	case ofDelivery:
-		return map[string]string{targetOwn: "acme/d", targetColleague: "acme/d", targetForeign: "other/d", targetMissing: "acme/nothing"}[c.target]
+		return map[string]string{targetOwn: "acme/delivery-1", targetColleague: "acme/delivery-1", targetForeign: "other/delivery-1", targetMissing: "acme/nothing"}[c.target]
 	}
 	id := string(c.line.kind) + "-" + owner
 	if organization == "other" {
