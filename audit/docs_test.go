@@ -70,3 +70,30 @@ func TestQueriesOfTheDocumentationAreReadAsItSays(t *testing.T) {
 		}
 	}
 }
+
+func TestTheMatrixOfTheDocumentationIsTheOneInForce(t *testing.T) {
+	words := map[reach]string{all: "all", own: "own", nothing: "-"}
+	line := func(what string, r row) string {
+		for _, role := range Roles() {
+			what += " | " + words[r.of(role)]
+		}
+		return "| " + what + " |\n"
+	}
+	text := page(t, "permissions.md")
+	for log, r := range logMatrix {
+		if want := line("log `"+string(log)+"`", r); !strings.Contains(text, want) {
+			t.Errorf("the page does not say %s", want)
+		}
+	}
+	for scope, r := range scopeMatrix {
+		if want := line("scope `"+string(scope)+"`", r); !strings.Contains(text, want) {
+			t.Errorf("the page does not say %s", want)
+		}
+	}
+	if want := line("cards of members", cardMatrix); !strings.Contains(text, want) {
+		t.Errorf("the page does not say %s", want)
+	}
+	if len(logMatrix) != len(Logs()) || len(scopeMatrix) != len(Scopes()) {
+		t.Error("a log or a scope is not in the matrix")
+	}
+}
