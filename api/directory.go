@@ -82,13 +82,15 @@ type cardView struct {
 	Departments []string           `json:"departments,omitempty"`
 	Role        audit.Role         `json:"role,omitempty"`
 	Status      audit.MemberStatus `json:"status,omitempty"`
+	UserName    string             `json:"user_name,omitempty"`
+	ExternalID  string             `json:"external_id,omitempty"`
 	UpdatedAt   time.Time          `json:"updated_at,omitzero"`
 	Version     int64              `json:"version,omitempty"`
 }
 
 func viewCard(m audit.Member) cardView {
 	card := cardView{ID: m.ID, Included: m.Included(), Name: m.Name, Avatar: m.Avatar, Email: m.Email, Phone: m.Phone,
-		Departments: m.Departments, Role: m.Role, Status: m.Status, UpdatedAt: m.UpdatedAt, Version: m.Version}
+		Departments: m.Departments, Role: m.Role, Status: m.Status, UserName: m.UserName, ExternalID: m.ExternalID, UpdatedAt: m.UpdatedAt, Version: m.Version}
 	if !card.Included {
 		card.Notice = audit.NotIncluded
 	}
@@ -171,7 +173,21 @@ type memberInput struct {
 	Departments []string           `json:"departments"`
 	Role        audit.Role         `json:"role"`
 	Status      audit.MemberStatus `json:"status"`
+	UserName    *string            `json:"user_name"`
+	ExternalID  *string            `json:"external_id"`
 	Version     *int64             `json:"version"`
+}
+
+// over returns the member with what the body says put over it. What it does not say of the names that an identity provider gave stays.
+func (in memberInput) over(m audit.Member) audit.Member {
+	m.Name, m.Avatar, m.Email, m.Phone, m.Departments, m.Role, m.Status = in.Name, in.Avatar, in.Email, in.Phone, in.Departments, in.Role, in.Status
+	if in.UserName != nil {
+		m.UserName = *in.UserName
+	}
+	if in.ExternalID != nil {
+		m.ExternalID = *in.ExternalID
+	}
+	return m
 }
 
 // putMember is PUT /v1/members/{id}: it replaces the entry, or makes one where the version is 0.
@@ -188,25 +204,18 @@ func (s *Server) putMember(r *request) error {
 		in.Status = audit.MemberActive
 	}
 	version, versionErr := r.version(in.Version)
-	member := audit.Member{ID: id, Organization: r.by.Organization, Name: in.Name, Avatar: in.Avatar, Email: in.Email, Phone: in.Phone,
-		Departments: in.Departments, Role: in.Role, Status: in.Status, UpdatedAt: s.now().UTC().Truncate(audit.TimePrecision), Version: version}
-	if err := joinFields(member.Validate(), versionErr); err != nil {
+	if err := joinFields(in.over(audit.Member{ID: id}).Validate(), versionErr); err != nil {
 		return err
 	}
 	before, err := s.memberBefore(r, id, version)
 	if err != nil {
 		return err
 	}
-	if err := mayChangeRole(r.by, before, member); err != nil {
+	member := in.over(before)
+	member.ID, member.Organization, member.Version = id, r.by.Organization, version
+	if member, err = s.changeMember(r, before, member); err != nil {
 		return err
 	}
-	err = s.recorded(r, r.by, entry{action: audit.ActionMemberUpdated, message: r.by.MemberName + " changed the directory entry of " + member.Name,
-		targets: []audit.Target{{Type: "member", ID: id, Name: member.Name}}, changes: memberChanges(before, member)},
-		func() (err error) { member, err = s.cfg.Directory.PutMember(r.ctx, member); return err })
-	if err != nil {
-		return err
-	}
-	s.memberChanged(r, member)
 	setVersion(r, member.Version)
 	status := http.StatusOK
 	if version == 0 {
@@ -235,23 +244,6 @@ func mayChangeRole(by audit.Principal, before, after audit.Member) error {
 		return audit.Errorf(audit.CodeForbidden, "a %s cannot change a member of a mightier role, nor give one", by.Role)
 	}
 	return nil
-}
-
-func memberChanges(before, after audit.Member) []audit.Change {
-	var changes []audit.Change
-	add := func(field, old, now string) {
-		if old != now {
-			changes = append(changes, audit.Change{Field: field, Old: cut(old, audit.MaxValueBytes), New: cut(now, audit.MaxValueBytes)})
-		}
-	}
-	add("name", before.Name, after.Name)
-	add("avatar", before.Avatar, after.Avatar)
-	add("email", before.Email, after.Email)
-	add("phone", before.Phone, after.Phone)
-	add("departments", strings.Join(before.Departments, ", "), strings.Join(after.Departments, ", "))
-	add("role", string(before.Role), string(after.Role))
-	add("status", string(before.Status), string(after.Status))
-	return changes
 }
 
 // version returns the version that the writer read: of the header If-Match or of the body.

@@ -38,6 +38,8 @@ type Server struct {
 	docs    documents
 	pages   Pages // nil: there are none
 	linkKey linkKey
+	// creators is held while a creator stops being one.
+	creators sync.Mutex
 	// failures are sign-ins that failed.
 	failures failures
 

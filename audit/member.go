@@ -23,7 +23,21 @@ type Organization struct {
 	CreatedAt time.Time `json:"created_at"`
 	// Actions are the organization's own additions to the catalogue.
 	Actions []ActionInfo `json:"actions,omitempty"`
-	Version int64        `json:"version"`
+	// Groups are the departments that an identity provider keeps, by id.
+	Groups  []Group `json:"groups,omitempty"`
+	Version int64   `json:"version"`
+}
+
+// Group is a department that an identity provider keeps. Its members are those who have its name among their departments.
+type Group struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	// ExternalID is what the identity provider calls it.
+	ExternalID string    `json:"external_id,omitempty"`
+	CreatedAt  time.Time `json:"created_at"`
+	UpdatedAt  time.Time `json:"updated_at"`
+	// Version counts the changes of the group itself, not those of who is in it.
+	Version int64 `json:"version"`
 }
 
 // Member is a person in an organization's directory.
@@ -37,9 +51,23 @@ type Member struct {
 	Departments  []string     `json:"departments,omitempty"`
 	Role         Role         `json:"role"`
 	Status       MemberStatus `json:"status"`
-	UpdatedAt    time.Time    `json:"updated_at"`
+	// UserName and ExternalID are what an identity provider calls the member. Where it is not empty, no other member of the organization who is not
+	// deleted has the same; user names whatever their case.
+	UserName   string `json:"user_name,omitempty"`
+	ExternalID string `json:"external_id,omitempty"`
+	// Provisioned is what else an identity provider said, and wants to read again.
+	Provisioned Provisioned `json:"provisioned,omitzero"`
+	UpdatedAt   time.Time   `json:"updated_at"`
 	// Version counts the changes; a writer names the one it read, 0 for a new member.
 	Version int64 `json:"version"`
+}
+
+// Provisioned is what an identity provider says of a member, where the member itself has no field for it.
+type Provisioned struct {
+	GivenName  string `json:"given_name,omitempty"`
+	FamilyName string `json:"family_name,omitempty"`
+	// Department is the one of the member's departments that is the user's own, not one of a group.
+	Department string `json:"department,omitempty"`
 }
 
 // Included says whether the member is in the organization's structure.
@@ -68,7 +96,12 @@ type MemberFilter struct {
 	Status MemberStatus
 	// Roles are alternatives.
 	Roles []Role
-	// After continues behind this member id; Limit is 1 to 1,000.
+	// Present leaves out those who are deleted.
+	Present bool
+	// UserName and Email are compared whatever their case, ExternalID exactly. All three are found without looking at other members.
+	UserName, ExternalID, Email string
+	// After continues behind this member id, and Skip leaves out that many more; Limit is 1 to 1,000.
 	After string
+	Skip  int
 	Limit int
 }

@@ -17,7 +17,7 @@ const (
 
 // MemberColumns are the columns that a file of members may have.
 func MemberColumns() []string {
-	return []string{"id", "name", "email", "phone", "departments", "role", "status", "avatar"}
+	return []string{"id", "name", "email", "phone", "departments", "role", "status", "avatar", "user_name", "external_id"}
 }
 
 // MemberFile reads members from CSV: a line of column names in any order, of which id and name have to be there, then a member a line.
@@ -105,7 +105,8 @@ func (l MemberLine) ID() string { return l.cells["id"] }
 func (l MemberLine) Over(before Member) Member {
 	after := before
 	after.ID = l.cells["id"]
-	for name, field := range map[string]*string{"name": &after.Name, "email": &after.Email, "phone": &after.Phone, "avatar": &after.Avatar} {
+	for name, field := range map[string]*string{"name": &after.Name, "email": &after.Email, "phone": &after.Phone, "avatar": &after.Avatar,
+		"user_name": &after.UserName, "external_id": &after.ExternalID} {
 		if value, ok := l.cells[name]; ok {
 			*field = value
 		}

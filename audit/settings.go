@@ -90,6 +90,10 @@ func (m Member) Validate() error {
 			c.required(fmt.Sprintf("departments[%d]", i), d, MaxNameBytes)
 		}
 	}
+	c.name("user_name", m.UserName, MaxNameBytes)
+	c.name("external_id", m.ExternalID, MaxNameBytes)
+	c.name("given_name", m.Provisioned.GivenName, MaxNameBytes)
+	c.name("family_name", m.Provisioned.FamilyName, MaxNameBytes)
 	c.enum("role", string(m.Role), words(Roles()))
 	c.enum("status", string(m.Status), words([]MemberStatus{MemberActive, MemberDeactivated, MemberDeleted}))
 	return c.err()

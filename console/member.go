@@ -19,6 +19,8 @@ type memberBody struct {
 	Departments []string `json:"departments,omitempty"`
 	Role        string   `json:"role"`
 	Status      string   `json:"status"`
+	UserName    *string  `json:"user_name,omitempty"`
+	ExternalID  *string  `json:"external_id,omitempty"`
 	Version     int64    `json:"version"`
 }
 

@@ -142,6 +142,11 @@ func compareLine(line audit.MemberLine, before audit.Member, by audit.Role) impo
 		one.Errors = append(one.Errors, audit.FieldError{Field: "role", Message: "stands above your own role: only members of that role can change it"})
 	}
 	one.Changes = memberChanges(before, after)
+	for field, values := range map[string][2]string{"User name": {before.UserName, after.UserName}, "External id": {before.ExternalID, after.ExternalID}} {
+		if values[0] != values[1] { // forms do not have these, files do
+			one.Changes = append(one.Changes, fieldChange{field, values[0], values[1]})
+		}
+	}
 	switch {
 	case len(one.Errors) > 0:
 		one.Kind = lineWrong
@@ -233,7 +238,9 @@ func (res *importResult) add(line importLine, trouble *problem) {
 
 // applyLine stores a line. What is wrong with the line is in it; what would be wrong with every line is the trouble.
 func (r *request) applyLine(line importLine) (importLine, *problem) {
-	err := r.send(http.MethodPut, "/v1"+memberPath(line.ID), memberBodyOf(line.member), nil)
+	body := memberBodyOf(line.member)
+	body.UserName, body.ExternalID = &line.member.UserName, &line.member.ExternalID
+	err := r.send(http.MethodPut, "/v1"+memberPath(line.ID), body, nil)
 	if err == nil {
 		return line, nil
 	}

@@ -34,11 +34,13 @@ type Organizations interface {
 
 // Members keeps the directory.
 type Members interface {
-	// PutMember is optimistic.
+	// PutMember is optimistic. CodeConflict with the field "user_name" or "external_id" where another member who is not deleted has the same.
 	PutMember(ctx context.Context, member audit.Member) (audit.Member, error)
 	Member(ctx context.Context, organization, id string) (audit.Member, error)
 	// Members lists by id.
 	Members(ctx context.Context, organization string, filter audit.MemberFilter) ([]audit.Member, error)
+	// CountMembers counts those that Members lists, whatever After, Skip and Limit say.
+	CountMembers(ctx context.Context, organization string, filter audit.MemberFilter) (int, error)
 }
 
 // Keys keeps API keys.

@@ -22,7 +22,8 @@ type membersCommand struct {
 
 // Help is shown behind the summary.
 func (membersCommand) Help() string {
-	return `A CSV file begins with a line of names, in any order: id, name, avatar, email, phone, departments (with ; between), role, status.
+	return `A CSV file begins with a line of names, in any order: id, name, avatar, email, phone, departments (with ; between), role, status,
+user_name, external_id.
 Only id and name are needed. What the file has no column for stays as it is; a new member without role and status is an active member.`
 }
 
@@ -81,6 +82,8 @@ type memberInput struct {
 	Departments []string `json:"departments,omitempty"`
 	Role        string   `json:"role"`
 	Status      string   `json:"status"`
+	UserName    *string  `json:"user_name,omitempty"`
+	ExternalID  *string  `json:"external_id,omitempty"`
 	Version     int64    `json:"version"`
 }
 
@@ -203,7 +206,7 @@ func (e *env) importLine(server *client.Client, line audit.MemberLine) ([]audit.
 	}
 	m := line.Over(before)
 	err := server.Call(e.ctx, http.MethodPut, path, nil, memberInput{Name: m.Name, Avatar: m.Avatar, Email: m.Email, Phone: m.Phone, Departments: m.Departments,
-		Role: string(m.Role), Status: string(m.Status), Version: before.Version}, nil)
+		Role: string(m.Role), Status: string(m.Status), UserName: &m.UserName, ExternalID: &m.ExternalID, Version: before.Version}, nil)
 	var problem *client.Error
 	if !errors.As(err, &problem) || problem.Status < 400 || problem.Status >= 500 || problem.Status == 401 || problem.Status == 403 {
 		return nil, err

@@ -53,7 +53,7 @@ func (s *Store) PutMember(ctx context.Context, member audit.Member) (audit.Membe
 	normalize(&member.UpdatedAt)
 	read := member.Version
 	member.Version++
-	if err := s.put(ctx, memberDocument(member), read, member); err != nil {
+	if err := s.putClaimed(ctx, memberDocument(member), read, member); err != nil {
 		return audit.Member{}, err
 	}
 	return member, nil
@@ -61,7 +61,8 @@ func (s *Store) PutMember(ctx context.Context, member audit.Member) (audit.Membe
 
 func memberDocument(m audit.Member) document {
 	return document{Kind: kindMember, Organization: m.Organization, ID: m.ID, At: toMillis(m.UpdatedAt),
-		Status: string(m.Status), Role: string(m.Role), Text: textTerms(m)}
+		Status: string(m.Status), Role: string(m.Role), Text: textTerms(m),
+		UserName: fold(m.UserName), ExternalID: m.ExternalID}
 }
 
 func readMember(d *stored) (audit.Member, error) {
@@ -113,9 +114,58 @@ func (s *Store) Members(ctx context.Context, organization string, filter audit.M
 	if !findable(organization) {
 		return members, lost(organization)
 	}
-	l := listing{kind: kindMember, filters: []map[string]any{of("organization", organization)}}
+	if err := s.fresh.Do(ctx); err != nil {
+		return nil, fault(err, "list members")
+	}
+	l, sure := chosen(organization, filter)
+	after, skip := []any{filter.After}, max(0, filter.Skip)
+	if sure {
+		var err error
+		if after, err = s.skip(ctx, l, after, skip); err != nil || after == nil {
+			return members, fault(err, "list members")
+		}
+		skip = 0
+	}
+	err := s.eachMember(ctx, l, after, filter, func(m audit.Member) bool {
+		if skip > 0 {
+			skip--
+		} else {
+			members = append(members, m)
+		}
+		return len(members) < filter.Limit
+	})
+	return members, err
+}
+
+// CountMembers is part of store.Members.
+func (s *Store) CountMembers(ctx context.Context, organization string, filter audit.MemberFilter) (n int, err error) {
+	if !findable(organization) {
+		return 0, nil
+	}
+	if err := s.fresh.Do(ctx); err != nil {
+		return 0, fault(err, "count members")
+	}
+	l, sure := chosen(organization, filter)
+	if !sure {
+		filter.Limit = chunk
+		err = s.eachMember(ctx, l, nil, filter, func(audit.Member) bool { n++; return true })
+		return n, err
+	}
+	answer, err := s.search(ctx, map[string]any{"query": l.query(), "size": 0, "track_total_hits": true})
+	if err != nil {
+		return 0, fault(err, "count members")
+	}
+	return answer.Hits.Total.Value, nil
+}
+
+// chosen is the listing of a filter. It may hold more than the filter chooses, unless it is sure.
+func chosen(organization string, filter audit.MemberFilter) (l listing, sure bool) {
+	l = listing{kind: kindMember, filters: []map[string]any{of("organization", organization)}}
 	if filter.Status != "" {
 		l.filters = append(l.filters, of("status", string(filter.Status)))
+	}
+	if filter.Present {
+		l.filters = append(l.filters, map[string]any{"bool": map[string]any{"must_not": of("status", string(audit.MemberDeleted))}})
 	}
 	if len(filter.Roles) > 0 {
 		roles := make([]string, len(filter.Roles))
@@ -124,32 +174,60 @@ func (s *Store) Members(ctx context.Context, organization string, filter audit.M
 		}
 		l.filters = append(l.filters, of("role", roles...))
 	}
-	text := fold(filter.Text)
-	if text != "" {
-		l.filters = append(l.filters, wildcard(organization, text))
+	if filter.UserName != "" {
+		l.filters = append(l.filters, of("user_name", fold(filter.UserName)))
 	}
-	if err := s.fresh.Do(ctx); err != nil {
-		return nil, fault(err, "list members")
+	if filter.ExternalID != "" {
+		l.filters = append(l.filters, of("external_id", filter.ExternalID))
 	}
-	for after := []any{filter.After}; len(members) < filter.Limit; {
+	if filter.Email != "" {
+		l.filters = append(l.filters, of("text", organization+"/"+fold(filter.Email)))
+	}
+	if filter.Text != "" {
+		l.filters = append(l.filters, wildcard(organization, fold(filter.Text)))
+	}
+	return l, filter.Text == "" && filter.Email == ""
+}
+
+// skip returns the position behind the next n documents of a listing; nil where there are no more.
+func (s *Store) skip(ctx context.Context, l listing, after []any, n int) ([]any, error) {
+	l.fields = []string{"id"}
+	for n > 0 {
+		want := min(n, maxPage)
+		page, err := s.page(ctx, l, after, want)
+		if err != nil || len(page) < want {
+			return nil, err
+		}
+		n -= want
+		after = l.position(&page[want-1].document)
+	}
+	return after, nil
+}
+
+// eachMember reads the members of a listing that the filter chooses, until do returns false.
+func (s *Store) eachMember(ctx context.Context, l listing, after []any, filter audit.MemberFilter, do func(audit.Member) bool) error {
+	text, email := fold(filter.Text), fold(filter.Email)
+	for {
 		page, err := s.page(ctx, l, after, filter.Limit)
 		if err != nil {
-			return nil, fault(err, "list members")
+			return fault(err, "list members")
 		}
 		for _, d := range page {
 			member, err := readMember(d)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			contains := func(value string) bool { return strings.Contains(value, text) }
-			if len(members) < filter.Limit && slices.ContainsFunc(searchedText(member), contains) {
-				members = append(members, member)
+			if !slices.ContainsFunc(searchedText(member), contains) || email != "" && email != fold(member.Email) {
+				continue
+			}
+			if !do(member) {
+				return nil
 			}
 		}
 		if len(page) < filter.Limit {
-			break
+			return nil
 		}
 		after = l.position(&page[len(page)-1].document)
 	}
-	return members, nil
 }

@@ -21,6 +21,7 @@ type kind string
 const (
 	kindOrganization kind = "organization"
 	kindMember       kind = "member"
+	kindClaim        kind = "claim"
 	kindKey          kind = "key"
 	kindKeyID        kind = "key-id"
 	kindSession      kind = "session"
@@ -48,6 +49,9 @@ type document struct {
 	Role   string `json:"role,omitempty"`
 	// Text is what a search of members looks into, folded.
 	Text []string `json:"text,omitempty"`
+	// UserName, folded, and ExternalID are those of members.
+	UserName   string `json:"user_name,omitempty"`
+	ExternalID string `json:"external_id,omitempty"`
 	// At is the time by which lists are ordered.
 	At         int64           `json:"at"`
 	Unread     bool            `json:"unread"`

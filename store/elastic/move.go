@@ -87,6 +87,11 @@ func (s *Store) PutRecords(ctx context.Context, records []store.Record) error {
 		if err != nil {
 			return err
 		}
+		if r.Member != nil {
+			for _, claim := range claims(*r.Member) {
+				writes = append(writes, write{action: "index", id: docID(kindClaim, claim.Organization, claim.ID), body: &claim})
+			}
+		}
 		if d.Kind != kindKey {
 			writes = append(writes, write{action: "index", id: docID(d.Kind, d.Organization, d.ID), body: d})
 			continue

@@ -110,7 +110,7 @@ func TestAnOlderIndexIsBroughtUpToDateAndKeepsItsRecords(t *testing.T) {
 	_, err := elastic.Open(t.Context(), p.client, elastic.Options{Prefix: p.prefix})
 	p.wantUnavailable("Open", err, "older version: run `audittrail setup`")
 	lines := p.plan(elastic.SetupOptions{})
-	if len(lines) != 2 || !strings.HasPrefix(lines[1], "index P-records-v1: add fields; mappings._meta.version: is 0, should be 1; mappings.properties.at: should be {\"type\":\"long\"}, is not set") {
+	if len(lines) != 2 || !strings.HasPrefix(lines[1], "index P-records-v1: add fields; mappings._meta.version: is 0, should be 2; mappings.properties.at: should be {\"type\":\"long\"}, is not set") {
 		t.Errorf("the changes are %q", lines)
 	}
 	s := p.open(t)

@@ -47,16 +47,41 @@ func (s *Store) PutMember(ctx context.Context, member audit.Member) (audit.Membe
 	read := member.Version
 	member.Version++
 	err := s.put(ctx, "members", []column{{"organization", member.Organization}, {"id", member.ID}}, read, member, columnsOfMember(member)...)
+	if audit.CodeOf(err) == audit.CodeConflict {
+		err = s.whyConflict(ctx, member, err)
+	}
 	if err != nil {
 		return audit.Member{}, err
 	}
 	return member, nil
 }
 
+// whyConflict tells a conflict with another member from one with another writer.
+func (s *Store) whyConflict(ctx context.Context, member audit.Member, conflict error) error {
+	if member.Status == audit.MemberDeleted {
+		return conflict
+	}
+	for field, filter := range map[string]audit.MemberFilter{"user_name": {UserName: member.UserName}, "external_id": {ExternalID: member.ExternalID}} {
+		if filter.UserName == "" && filter.ExternalID == "" {
+			continue
+		}
+		filter.Present, filter.Limit = true, 1
+		holders, err := s.Members(ctx, member.Organization, filter)
+		if err != nil {
+			return err
+		}
+		if len(holders) > 0 && holders[0].ID != member.ID {
+			return &audit.Error{Code: audit.CodeConflict, Message: "another member has it", Fields: []audit.FieldError{{Field: field, Message: "is another member's"}}}
+		}
+	}
+	return conflict
+}
+
 // columnsOfMember are what members are searched by.
 func columnsOfMember(m audit.Member) []column {
 	return []column{{"status", string(m.Status)}, {"role", string(m.Role)},
-		{"name_folded", fold(m.Name)}, {"id_folded", fold(m.ID)}, {"email_folded", fold(m.Email)}}
+		{"name_folded", fold(m.Name)}, {"id_folded", fold(m.ID)}, {"email_folded", fold(m.Email)},
+		{"user_name_folded", fold(m.UserName)}, {"external_id", m.ExternalID}}
 }
 
 // fold makes strings that differ in case only, or in how accents are encoded, equal.
@@ -81,8 +106,21 @@ func (s *Store) Members(ctx context.Context, organization string, filter audit.M
 	if err := validLimit(filter.Limit); err != nil {
 		return nil, err
 	}
-	query := "SELECT organization, doc FROM members WHERE organization = ? AND id > ?"
-	args := []any{organization, filter.After}
+	where, args := chosen(organization, filter)
+	return all(ctx, s, "members", scanMember, "SELECT organization, doc FROM members WHERE "+where+" AND id > ? ORDER BY id LIMIT ? OFFSET ?",
+		append(args, filter.After, filter.Limit, max(0, filter.Skip))...)
+}
+
+// CountMembers is part of store.Members.
+func (s *Store) CountMembers(ctx context.Context, organization string, filter audit.MemberFilter) (int, error) {
+	where, args := chosen(organization, filter)
+	return one(ctx, s, "members", func(row scanner) (n int, err error) { err = row.Scan(&n); return n, err },
+		"SELECT count(*) FROM members WHERE "+where, args...)
+}
+
+// chosen is the condition of a filter, but for where a page begins.
+func chosen(organization string, filter audit.MemberFilter) (string, []any) {
+	query, args := "organization = ?", []any{organization}
 	if filter.Status != "" {
 		query, args = query+" AND status = ?", append(args, string(filter.Status))
 	}
@@ -96,5 +134,13 @@ func (s *Store) Members(ctx context.Context, organization string, filter audit.M
 		text := fold(filter.Text)
 		query, args = query+" AND (instr(name_folded, ?) OR instr(id_folded, ?) OR instr(email_folded, ?))", append(args, text, text, text)
 	}
-	return all(ctx, s, "members", scanMember, query+" ORDER BY id LIMIT ?", append(args, filter.Limit)...)
+	if filter.Present {
+		query += " AND status <> 'deleted'" // in these words, so that the partial indexes serve
+	}
+	for _, c := range []column{{"user_name_folded", fold(filter.UserName)}, {"external_id", filter.ExternalID}, {"email_folded", fold(filter.Email)}} {
+		if c.value != "" {
+			query, args = query+" AND "+c.name+" = ? AND "+c.name+" <> ''", append(args, c.value)
+		}
+	}
+	return query, args
 }

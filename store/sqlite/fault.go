@@ -29,6 +29,9 @@ func fault(err error, doing string) error {
 	if !errors.As(err, &e) {
 		return audit.WithCause(audit.CodeInternal, err, "could not %s", doing)
 	}
+	if e.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
+		return audit.WithCause(audit.CodeConflict, err, "could not %s: another has the same", doing)
+	}
 	switch e.Code() & 0xff { // without the extended part
 	case sqlite3.SQLITE_FULL:
 		return audit.Unavailable(err, retryAfter, "could not %s: the disk is full", doing)

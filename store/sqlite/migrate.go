@@ -15,8 +15,11 @@ var schema string
 //go:embed signin.sql
 var signInSchema string
 
+//go:embed provisioned.sql
+var provisionedSchema string
+
 // migrations are applied in order; the file's user_version says how many it has seen. Never change one that was released: add another.
-var migrations = []string{schema, signInSchema}
+var migrations = []string{schema, signInSchema, provisionedSchema}
 
 // migrate brings the tables up to date, in one transaction, so that a crash leaves the old version or the new one.
 func (s *Store) migrate(ctx context.Context, logger *slog.Logger) error {

@@ -15,7 +15,8 @@ func memberID(m audit.Member) string             { return m.ID }
 // member returns a new member with every field set.
 func member(organization, id string) audit.Member {
 	return audit.Member{ID: id, Organization: organization, Name: "Name of " + id, Avatar: "https://example.com/a.png?x=<1>&y", Email: "mail@example.com",
-		Phone: "+4915112345678", Departments: []string{"Sales", "Ünïted & <Sons>"}, Role: audit.RoleMember, Status: audit.MemberActive, UpdatedAt: at(1)}
+		Phone: "+4915112345678", Departments: []string{"Sales", "Ünïted & <Sons>"}, Role: audit.RoleMember, Status: audit.MemberActive, UpdatedAt: at(1),
+		UserName: fmt.Sprintf("User-%x@Example.com", id), ExternalID: "ext-" + id, Provisioned: audit.Provisioned{GivenName: "Zoë", FamilyName: id, Department: "Sales"}}
 }
 
 func testOrganizations(t *testing.T, e env) {
