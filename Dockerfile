@@ -1,7 +1,7 @@
 # The production program in an image of its own: static, without a shell, and not root. docs/production.md says how it is run.
 #
 #   docker build --build-arg VERSION=1.2.3 --tag audittrail:1.2.3 .
-FROM --platform=$BUILDPLATFORM golang:1.26.8-bookworm AS build
+FROM --platform=$BUILDPLATFORM golang:1.26.11-bookworm AS build
 WORKDIR /src
 # The production binary needs the root module only.
 ENV CGO_ENABLED=0 GOWORK=off GOTOOLCHAIN=local

@@ -5,7 +5,8 @@ BIN := $(CURDIR)/bin
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test race lint workflowcheck fuzz cover bench replay tidy clean \
-	elasticsearch elasticsearch-stop test-elasticsearch compose-check bench-elastic screenshots
+	elasticsearch elasticsearch-stop test-elasticsearch compose-check bench-elastic screenshots \
+	vulncheck sbom
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +72,18 @@ compose-check: $(BIN)/composecheck ## read docker-compose.yml as `docker compose
 bench-elastic: ## measure the speed table of Elasticsearch, on a node that is started here or on URL=https://user:password@host:9200
 	go run ./test/bench -engine elastic -url '$(URL)' $(BENCH_FLAGS)
 
+# The Go that images are built with: vulnerabilities of the standard library count as of it.
+RELEASED_GO = $$(sed -n 's/^FROM .*golang:\([0-9.]*\).*/\1/p' Dockerfile)
+vulncheck: $(BIN)/govulncheck $(BIN)/vulncheck ## look for known vulnerabilities in both programs (needs a module proxy, and no other server)
+	go build -o $(BIN)/scanned/ ./cmd/audittrail ./standalone # as tests build them, so that both share what is compiled
+	$(BIN)/vulncheck -govulncheck $(BIN)/govulncheck -released "$(RELEASED_GO)" $(BIN)/scanned/audittrail $(BIN)/scanned/standalone
+
+sbom: $(BIN)/cyclonedx-gomod ## bills of materials (CycloneDX) of both programs, into dist/, as of what was linked into them
+	go build -o $(BIN)/scanned/ ./cmd/audittrail ./standalone
+	@mkdir -p dist
+	$(BIN)/cyclonedx-gomod bin -json -licenses -version "$$(git describe --tags --always)" -output dist/audittrail.cdx.json $(BIN)/scanned/audittrail
+	$(BIN)/cyclonedx-gomod bin -json -licenses -version "$$(git describe --tags --always)" -output dist/audittrail-standalone.cdx.json $(BIN)/scanned/standalone
+
 tidy: ## tidy all modules
 	go mod tidy
 	cd standalone && GOWORK=off go mod tidy
@@ -81,6 +94,15 @@ clean: ## delete what was built here
 
 $(BIN)/golangci-lint: tools/go.mod
 	cd tools && GOWORK=off go build -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(BIN)/govulncheck: tools/go.mod
+	cd tools && GOWORK=off go build -o $@ golang.org/x/vuln/cmd/govulncheck
+
+$(BIN)/vulncheck: tools/go.mod tools/vulncheck/main.go
+	cd tools && GOWORK=off go build -o $@ ./vulncheck
+
+$(BIN)/cyclonedx-gomod: tools/go.mod
+	cd tools && GOWORK=off go build -o $@ github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 
 $(BIN)/composecheck: tools/go.mod tools/composecheck/main.go
 	cd tools && GOWORK=off go build -o $@ ./composecheck

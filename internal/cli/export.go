@@ -158,7 +158,7 @@ func downloadFile(ctx context.Context, server *client.Client, export string, f c
 	defer func() { _ = os.Remove(part) }() // gone where all went well
 	var got string
 	err := client.Retry(ctx, exportPatience, nil, func() error {
-		out, err := os.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o640)
+		out, err := os.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 		if err != nil {
 			return err
 		}

@@ -46,7 +46,7 @@ func Retry(ctx context.Context, patience time.Duration, waiting func(err error, 
 			deadline = time.Now().Add(patience)
 		}
 		backoff := min(firstWait<<min(attempt, 10), longestWait)
-		wait := max(asked, backoff/2) + rand.N(backoff/2+1)
+		wait := max(asked, backoff/2) + rand.N(backoff/2+1) //nolint:gosec // so that clients do not come back together; nobody gains by guessing it
 		if time.Now().Add(wait).After(deadline) {
 			return err
 		}

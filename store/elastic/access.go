@@ -215,7 +215,7 @@ func untilFirst(ctx context.Context, attempt func() error) error {
 		if err != errRaced || n >= maxRaces { //nolint:errorlint // only apply's own word, not that of an attempt within
 			return err
 		}
-		pause := time.NewTimer(rand.N(time.Millisecond << min(n, 6)))
+		pause := time.NewTimer(rand.N(time.Millisecond << min(n, 6))) //nolint:gosec // so that writers do not meet again; nobody gains by guessing it
 		select {
 		case <-pause.C:
 		case <-ctx.Done():
