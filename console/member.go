@@ -152,6 +152,9 @@ func (r *request) formMember(id string) audit.Member {
 
 // addMember is POST /members.
 func (con *Console) addMember(r *request) error {
+	if err := r.by.Allow(audit.ScopeMembers); err != nil {
+		return err
+	}
 	m := r.formMember(strings.TrimSpace(r.form.Get("id")))
 	m.Version = 0
 	view := memberView{New: true, Given: m}
