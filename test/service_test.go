@@ -64,7 +64,7 @@ func environment(cfg *config.Config) []string {
 		"AUDITTRAIL_EMAIL_HOST="+cfg.Email.Host, fmt.Sprintf("AUDITTRAIL_EMAIL_PORT=%d", cfg.Email.Port),
 		"AUDITTRAIL_EMAIL_MODE="+cfg.Email.Mode, "AUDITTRAIL_EMAIL_FROM="+cfg.Email.From,
 		"AUDITTRAIL_SMS_ACCOUNT_SID="+cfg.SMS.AccountSID, "AUDITTRAIL_SMS_AUTH_TOKEN="+cfg.SMS.AuthToken.Reveal(),
-		"AUDITTRAIL_SMS_FROM="+cfg.SMS.From, "AUDITTRAIL_SMS_BASE_URL="+cfg.SMS.BaseURL, "AUDITTRAIL_LOG_FORMAT=text",
+		"AUDITTRAIL_SMS_FROM="+cfg.SMS.From, "AUDITTRAIL_SMS_BASE_URL="+cfg.SMS.BaseURL, "AUDITTRAIL_LOG_FORMAT=text", "AUDITTRAIL_LOG_LEVEL="+cfg.Log.Level,
 		"AUDITTRAIL_TEMPORAL_ADDRESS="+cfg.Temporal.Address, "AUDITTRAIL_TEMPORAL_NAMESPACE="+cfg.Temporal.Namespace,
 		"AUDITTRAIL_TEMPORAL_CA_FILE="+cfg.Temporal.CAFile, "AUDITTRAIL_TEMPORAL_CERT_FILE="+cfg.Temporal.CertFile, "AUDITTRAIL_TEMPORAL_KEY_FILE="+cfg.Temporal.KeyFile)
 }
