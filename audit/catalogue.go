@@ -36,6 +36,8 @@ const (
 	ActionReminderUnsubscribed = "audit_trail.reminder.unsubscribed"
 	ActionKeyCreated           = "audit_trail.key.created"
 	ActionKeyRevoked           = "audit_trail.key.revoked"
+	ActionKeyRotated           = "audit_trail.key.rotated"
+	ActionKeyRefused           = "audit_trail.key.refused"
 	ActionSessionCreated       = "audit_trail.session.created"
 	ActionSessionEnded         = "audit_trail.session.ended"
 	ActionLoginLinkCreated     = "audit_trail.login_link.created"
@@ -128,6 +130,8 @@ var auditTrailActions = []ActionInfo{
 	{Action: ActionReminderUnsubscribed, Title: "Unsubscribe from reminder", Description: "A recipient opted out of a channel of a reminder."},
 	{Action: ActionKeyCreated, Title: "Create API key", Description: "Someone created an API key of the audit trail."},
 	{Action: ActionKeyRevoked, Title: "Revoke API key", Description: "Someone revoked an API key of the audit trail."},
+	{Action: ActionKeyRotated, Title: "Rotate API key", Description: "Someone gave an API key of the audit trail a new secret."},
+	{Action: ActionKeyRefused, Title: "Refuse API key", Description: "A request with an API key was refused: from an address that is not allowed, or with a secret that does not work."},
 	{Action: ActionSessionCreated, Title: "Sign in to the audit trail", Description: "Someone signed in to the console of the audit trail, or was refused."},
 	{Action: ActionSessionEnded, Title: "Sign out of the audit trail", Description: "Someone signed out of the console, or their sessions were ended."},
 	{Action: ActionLoginLinkCreated, Title: "Create sign-in link", Description: "A one-time link that signs in to the console was made."},

@@ -73,22 +73,6 @@ type Provisioned struct {
 // Included says whether the member is in the organization's structure.
 func (m Member) Included() bool { return m.Status == MemberActive }
 
-// Key is an API key. The secret itself is shown once and not kept: Hash is its SHA-256.
-// A key acts for a member, with that member's role as it is at the time of use.
-type Key struct {
-	ID           string    `json:"id"`
-	Organization string    `json:"-"`
-	Member       string    `json:"member"`
-	Name         string    `json:"name"`
-	Prefix       string    `json:"prefix"` // the first characters, to tell keys apart
-	Hash         []byte    `json:"-"`
-	Scopes       []Scope   `json:"scopes"`
-	CreatedAt    time.Time `json:"created_at"`
-	ExpiresAt    time.Time `json:"expires_at,omitzero"` // zero: does not expire
-	LastUsedAt   time.Time `json:"last_used_at,omitzero"`
-	RevokedAt    time.Time `json:"revoked_at,omitzero"`
-}
-
 // MemberFilter chooses members. Empty fields restrict nothing.
 type MemberFilter struct {
 	// Text is found in name, id or email, case-insensitively.

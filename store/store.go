@@ -47,12 +47,18 @@ type Members interface {
 type Keys interface {
 	// CreateKey stores a new key; CodeConflict where its id or hash exists.
 	CreateKey(ctx context.Context, key audit.Key) error
+	// KeyByPrefix finds a key of any organization by its first characters, revoked and expired ones too; of several the newest. It may miss one that
+	// was made within the last seconds, or before the engine kept them so that they can be found.
+	KeyByPrefix(ctx context.Context, prefix string) (audit.Key, error)
 	// KeyByHash finds a key of any organization by the SHA-256 of its secret, revoked and expired ones too.
 	KeyByHash(ctx context.Context, hash []byte) (audit.Key, error)
 	// Keys lists an organization's keys, newest first, revoked ones too.
 	Keys(ctx context.Context, organization string) ([]audit.Key, error)
 	// RevokeKey marks a key as revoked at the time; revoking again changes nothing.
 	RevokeKey(ctx context.Context, organization, id string, at time.Time) error
+	// ReplaceKey notes that the key by takes the place of the key id, which from then on expires at until, or when it would have, if that is earlier. Doing it
+	// again with the same by changes nothing. CodeConflict where the key is revoked, or replaced by another.
+	ReplaceKey(ctx context.Context, organization, id, by string, until time.Time) error
 	// TouchKey notes when a key was last used; never moves it back. It may be written late, and is lost in a crash.
 	// CodeNotFound where there is no such key.
 	TouchKey(ctx context.Context, organization, id string, at time.Time) error

@@ -43,7 +43,8 @@ type document struct {
 	Organization string `json:"organization"`
 	ID           string `json:"id"`
 	Version      int64  `json:"version,omitempty"` // of records that are written optimistically
-	// Owner is whose list the record stands in: a delivery's reminder, the member of a message, an export, a session or a link.
+	// Owner is whose list the record stands in: a delivery's reminder, the member of a message, an export, a session or a link. Of a key it is the first
+	// characters of the secret, by which it is found too.
 	Owner  string `json:"owner"`
 	Status string `json:"status,omitempty"`
 	Role   string `json:"role,omitempty"`

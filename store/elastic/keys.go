@@ -17,7 +17,7 @@ func (s *Store) CreateKey(ctx context.Context, key audit.Key) error {
 }
 
 func keyDocument(k audit.Key) document {
-	return document{Kind: kindKey, Organization: k.Organization, ID: k.ID, At: toMillis(k.CreatedAt), LastUsedAt: toMillis(k.LastUsedAt),
+	return document{Kind: kindKey, Owner: k.Prefix, Organization: k.Organization, ID: k.ID, At: toMillis(k.CreatedAt), LastUsedAt: toMillis(k.LastUsedAt),
 		RevokedAt: toMillis(k.RevokedAt), Hash: k.Hash}
 }
 
@@ -40,6 +40,21 @@ func (s *Store) KeyByHash(ctx context.Context, hash []byte) (audit.Key, error) {
 	return s.readKey(d)
 }
 
+// KeyByPrefix is part of store.Keys. It does not refresh: whoever tries keys must not make the cluster work.
+func (s *Store) KeyByPrefix(ctx context.Context, prefix string) (audit.Key, error) {
+	if !findable(prefix) {
+		return audit.Key{}, audit.NotFound("key")
+	}
+	page, err := s.page(ctx, listing{kind: kindKey, filters: []map[string]any{of("owner", prefix)}, byTime: true, descending: true}, nil, 1)
+	if err != nil {
+		return audit.Key{}, fault(err, "find the key")
+	}
+	if len(page) == 0 {
+		return audit.Key{}, audit.NotFound("key")
+	}
+	return s.readKey(page[0])
+}
+
 // Keys is part of store.Keys.
 func (s *Store) Keys(ctx context.Context, organization string) ([]audit.Key, error) {
 	if !findable(organization) {
@@ -51,4 +66,28 @@ func (s *Store) Keys(ctx context.Context, organization string) ([]audit.Key, err
 // RevokeKey is part of store.Keys.
 func (s *Store) RevokeKey(ctx context.Context, organization, id string, at time.Time) error {
 	return s.revoke(ctx, kindKey, organization, id, at)
+}
+
+// ReplaceKey is part of store.Keys.
+func (s *Store) ReplaceKey(ctx context.Context, organization, id, by string, until time.Time) error {
+	var refused error
+	err := s.change(ctx, kindKey, organization, id, func(d *stored) map[string]any {
+		key, err := s.readKey(d)
+		changed := false
+		if err == nil {
+			changed, err = key.Replace(by, until)
+		}
+		if refused = err; err != nil || !changed {
+			return nil
+		}
+		body, err := marshal(key)
+		if refused = err; err != nil {
+			return nil
+		}
+		return map[string]any{"body": body}
+	})
+	if err == nil {
+		err = refused
+	}
+	return fault(err, "replace the key")
 }

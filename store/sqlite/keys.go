@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"sync"
@@ -67,6 +68,40 @@ func (s *Store) RevokeKey(ctx context.Context, organization, id string, at time.
 		return audit.NotFound("key")
 	}
 	return err
+}
+
+// KeyByPrefix is part of store.Keys.
+func (s *Store) KeyByPrefix(ctx context.Context, prefix string) (audit.Key, error) {
+	return one(ctx, s, "key", s.scanKey, "SELECT "+keyColumns+" FROM keys WHERE doc ->> '$.prefix' = ? ORDER BY created_at DESC LIMIT 1", prefix)
+}
+
+// ReplaceKey is part of store.Keys.
+func (s *Store) ReplaceKey(ctx context.Context, organization, id, by string, until time.Time) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	tx, err := s.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return fault(err, "replace the key")
+	}
+	defer tx.Rollback()
+	key, err := s.scanKey(tx.QueryRowContext(ctx, "SELECT "+keyColumns+" FROM keys WHERE organization = ? AND id = ?", organization, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return audit.NotFound("key")
+	}
+	if err != nil {
+		return fault(err, "replace the key")
+	}
+	if changed, err := key.Replace(by, until); err != nil || !changed {
+		return err
+	}
+	doc, err := json.Marshal(key)
+	if err != nil {
+		return audit.WithCause(audit.CodeInternal, err, "could not write the key")
+	}
+	if _, err := tx.ExecContext(ctx, "UPDATE keys SET doc = ? WHERE organization = ? AND id = ?", string(doc), organization, id); err != nil {
+		return fault(err, "replace the key")
+	}
+	return fault(tx.Commit(), "replace the key")
 }
 
 // touchEvery is how often the last use of one key is written at most: a commit for every request would cost more than the

@@ -18,8 +18,11 @@ var signInSchema string
 //go:embed provisioned.sql
 var provisionedSchema string
 
+//go:embed keys.sql
+var keysSchema string
+
 // migrations are applied in order; the file's user_version says how many it has seen. Never change one that was released: add another.
-var migrations = []string{schema, signInSchema, provisionedSchema}
+var migrations = []string{schema, signInSchema, provisionedSchema, keysSchema}
 
 // migrate brings the tables up to date, in one transaction, so that a crash leaves the old version or the new one.
 func (s *Store) migrate(ctx context.Context, logger *slog.Logger) error {

@@ -74,7 +74,7 @@ func whole(organization, id string) []store.Record {
 	m, r, x := member(organization, id), reminder(organization, id, at(3)), export(organization, "u1", id, at(4))
 	m.Version, r.Version, x.Version = 3, 12, 1
 	k, read := key(organization, id, at(5)), message(organization, "u1", id, at(6))
-	k.LastUsedAt, k.RevokedAt, read.ReadAt = at(7), at(8), at(9)
+	k.LastUsedAt, k.RevokedAt, read.ReadAt, k.ReplacedBy = at(7), at(8), at(9), "the key after"
 	d := delivery(organization, "a deleted reminder", id, audit.DeliveryDelivered, at(10))
 	return []store.Record{{Organization: &org}, {Member: &m}, {Key: &k}, {Reminder: &r}, {Delivery: &d}, {Message: &read}, {Export: &x},
 		{Checkpoint: &store.Checkpoint{Organization: organization, Name: id, Value: "v1:\"17\"\n"}},

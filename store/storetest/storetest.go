@@ -48,6 +48,8 @@ func Run(t *testing.T, factory Factory) {
 		{"a key whose id or hash exists is a conflict", testKeyConflicts},
 		{"a revoked key stays revoked at the first time", testRevokeKey},
 		{"the last use of a key is never moved back", testTouchKey},
+		{"a key is replaced once, and ends no later than it would have", testReplaceKey},
+		{"a key is found by its first characters", testKeyByPrefix},
 		{"sessions are found by hash and listed newest first", testSessions},
 		{"a session whose id or hash exists is a conflict", testSessionConflicts},
 		{"the last use of a session is never moved back", testTouchSession},
