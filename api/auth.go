@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"math"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -52,6 +53,7 @@ func holderOf(p audit.Principal) holder { return holder{p.Key, p.Session} }
 // standing is what is remembered of a key or session.
 type standing struct {
 	principal audit.Principal
+	key       audit.Key // zero: it is a session
 	expires   time.Time // of the key or session; zero: never
 	until     time.Time // when to look again
 	use       *use
@@ -71,18 +73,22 @@ func newAuthenticator(cfg Config) *authenticator {
 		burst: cfg.Limits.RateBurst, known: map[credential]*standing{}, uses: map[holder]*use{}}
 }
 
-// admit returns who the credential stands for, and counts the use. Errors: CodeUnauthenticated, CodeRateLimited, and what the store answers.
-func (a *authenticator) admit(ctx context.Context, c credential) (audit.Principal, error) {
+// admit returns what the credential stands for, and counts the use. from is where the request comes from. Errors: CodeUnauthenticated, without a standing; with
+// it CodeForbidden, where a key may not be used from there, and CodeRateLimited; and what the store answers.
+func (a *authenticator) admit(ctx context.Context, c credential, from netip.Addr) (*standing, error) {
 	st, err := a.valid(ctx, c)
 	if err != nil {
-		return audit.Principal{}, err
+		return nil, err
+	}
+	if !c.session && !st.key.Allows(from) {
+		return st, errAddress(from)
 	}
 	now := a.now()
 	if err := st.use.allow(now); err != nil {
-		return audit.Principal{}, err
+		return st, err
 	}
 	a.touch(st, now)
-	return st.principal, nil
+	return st, nil
 }
 
 // valid returns the standing of a credential that works, at no cost of its rate.
@@ -213,12 +219,5 @@ func (a *authenticator) touch(st *standing, now time.Time) {
 
 // close waits until what was begun is written.
 func (a *authenticator) close(ctx context.Context) error {
-	done := make(chan struct{})
-	go func() { a.touches.Wait(); close(done) }()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return waitFor(ctx, &a.touches)
 }

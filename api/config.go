@@ -42,6 +42,8 @@ type Keys interface {
 	KeyByHash(ctx context.Context, hash []byte) (audit.Key, error)
 	Keys(ctx context.Context, organization string) ([]audit.Key, error)
 	RevokeKey(ctx context.Context, organization, id string, at time.Time) error
+	KeyByPrefix(ctx context.Context, prefix string) (audit.Key, error)
+	ReplaceKey(ctx context.Context, organization, id, by string, until time.Time) error
 	TouchKey(ctx context.Context, organization, id string, at time.Time) error
 }
 
@@ -217,6 +219,8 @@ type Config struct {
 	// Ready lists what /readyz asks. Optional.
 	Ready []ReadyCheck
 
+	// TrustedProxies are the addresses of the proxies in front of the server: theirs alone is the word about where a request comes from. None: nobody's is.
+	TrustedProxies []netip.Prefix
 	// PublicURL is the address under which clients reach the server, without a final slash: "https://audit.example.com". Optional: without it
 	// links are relative and Twilio's callbacks cannot be verified.
 	PublicURL string

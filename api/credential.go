@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"net/netip"
 	"time"
 
 	"github.com/audittrail/audittrail/audit"
@@ -18,6 +19,11 @@ var (
 	errUnauthenticated = audit.Errorf(audit.CodeUnauthenticated, "the key is unknown, expired or revoked, or its member is not active")
 	errSessionEnded    = audit.Errorf(audit.CodeUnauthenticated, "the session has ended, or its member is not active: sign in again")
 )
+
+// errAddress says what the server takes for the address, so that a list that was made for the wrong one, or a proxy that is not trusted, is found.
+func errAddress(from netip.Addr) error {
+	return audit.Errorf(audit.CodeForbidden, "the key may not be used from the address %s: it is not among those that the key allows", from)
+}
 
 // credential is what a request shows: the hash of the secret of a key, or of a session.
 type credential struct {
@@ -75,7 +81,7 @@ func (a *authenticator) lookUpKey(ctx context.Context, c credential, now time.Ti
 	if subtle.ConstantTimeCompare(key.Hash, c.hash[:]) != 1 || !key.RevokedAt.IsZero() || !key.ExpiresAt.IsZero() && !now.Before(key.ExpiresAt) {
 		return nil, c.refused()
 	}
-	return &standing{principal: audit.Principal{Organization: key.Organization, Member: key.Member, Key: key.ID, Scopes: key.Scopes},
+	return &standing{key: key, principal: audit.Principal{Organization: key.Organization, Member: key.Member, Key: key.ID, Scopes: key.Scopes},
 		expires: key.ExpiresAt}, nil
 }
 

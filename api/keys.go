@@ -4,9 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
-
-	"github.com/gofiber/fiber/v2"
 
 	"github.com/audittrail/audittrail/audit"
 )
@@ -17,12 +16,16 @@ type keyInput struct {
 	Scopes    []string `json:"scopes"`
 	Member    string   `json:"member"`
 	ExpiresAt string   `json:"expires_at"`
+	// AllowedAddresses are addresses and blocks of them.
+	AllowedAddresses []string `json:"allowed_addresses"`
 }
 
 // keyView is a new key, with the secret that is shown this once.
 type keyView struct {
 	audit.Key
 	Secret string `json:"secret"`
+	// Previous is the key that it takes the place of, where it does.
+	Previous *audit.Key `json:"previous,omitempty"`
 }
 
 // listKeys is GET /v1/keys.
@@ -46,25 +49,52 @@ func (s *Server) createKey(r *request) error {
 		return err
 	}
 	now := s.now().UTC().Truncate(audit.TimePrecision)
-	key := audit.Key{ID: newID(), Organization: r.by.Organization, Member: in.Member, Name: in.Name, CreatedAt: now}
+	key := audit.Key{Organization: r.by.Organization, Member: in.Member, Name: in.Name, CreatedAt: now}
 	if key.Member == "" {
 		key.Member = r.by.Member
 	}
-	var scopesErr, expiryErr error
+	var scopesErr, expiryErr, addressesErr error
 	key.Scopes, scopesErr = in.scopes(r.by)
-	key.ExpiresAt, expiryErr = in.expiry(now)
+	key.ExpiresAt, expiryErr = expiry(in.ExpiresAt, now)
+	key.AllowedAddresses, addressesErr = audit.ParseAddresses("allowed_addresses", in.AllowedAddresses, audit.MaxAllowedAddresses)
 	_, holderErr := s.checkHolder(r, key.Member, "keys")
-	if err := joinFields(in.checkName(), scopesErr, expiryErr, holderErr); err != nil {
+	if err := joinFields(in.checkName(), scopesErr, expiryErr, addressesErr, holderErr); err != nil {
 		return err
 	}
-	secret, prefix, hash := audit.NewKeySecret()
-	key.Prefix, key.Hash = prefix, hash
+	secret, once, err := s.newSecrets(r, &key, "create")
+	if err != nil {
+		return err
+	}
+	if done, err := s.answerMade(r, once, key, secret, now); done || err != nil {
+		return err
+	}
 	trail := keyEntry(r.by, key, audit.ActionKeyCreated, "created")
-	if err := s.recorded(r, r.by, trail, func() error { return s.cfg.Keys.CreateKey(r.ctx, key) }); err != nil {
+	err = s.recorded(r, r.by, trail, func() error { return s.cfg.Keys.CreateKey(r.ctx, key) })
+	if audit.CodeOf(err) == audit.CodeConflict { // the same request, at the same time
+		if done, again := s.answerMade(r, once, key, secret, now); done || again != nil {
+			return again
+		}
+	}
+	if err != nil {
 		return err
 	}
-	r.c.Response().Header.Set(fiber.HeaderLocation, "/v1/keys/"+key.ID)
-	return r.json(http.StatusCreated, keyView{Key: key, Secret: secret})
+	return r.answerKey(keyView{Key: key, Secret: secret})
+}
+
+// answerMade answers with the key that an earlier request with the same Idempotency-Key made, where there is one.
+func (s *Server) answerMade(r *request, once bool, key audit.Key, secret string, now time.Time) (done bool, err error) {
+	if !once {
+		return false, nil
+	}
+	keys, err := s.cfg.Keys.Keys(r.ctx, r.by.Organization)
+	if err != nil {
+		return false, err
+	}
+	made, found, err := madeBefore(keys, key, now)
+	if err != nil || !found {
+		return false, err
+	}
+	return true, r.answerKey(keyView{Key: made, Secret: secret})
 }
 
 func (in keyInput) checkName() error {
@@ -103,11 +133,11 @@ func (in keyInput) scopes(by audit.Principal) ([]audit.Scope, error) {
 	return scopes, nil
 }
 
-func (in keyInput) expiry(now time.Time) (time.Time, error) {
-	if in.ExpiresAt == "" {
+func expiry(text string, now time.Time) (time.Time, error) {
+	if text == "" {
 		return time.Time{}, nil
 	}
-	at, err := time.Parse(time.RFC3339, in.ExpiresAt)
+	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
 		return time.Time{}, audit.InvalidField("expires_at", "must be RFC 3339 with an offset, like 2027-11-20T08:15:30Z, or left out for a key that does not expire")
 	}
@@ -140,9 +170,13 @@ func keyEntry(by audit.Principal, key audit.Key, action, verb string) entry {
 		}
 		scopes += string(scope)
 	}
+	allowed := make([]string, len(key.AllowedAddresses))
+	for i, block := range key.AllowedAddresses {
+		allowed[i] = block.String()
+	}
 	return entry{action: action, message: by.MemberName + " " + verb + " the API key " + key.Name,
 		targets:  []audit.Target{{Type: "key", ID: key.ID, Name: key.Name}, {Type: "member", ID: key.Member}},
-		metadata: map[string]string{"scopes": scopes, "prefix": key.Prefix}}
+		metadata: map[string]string{"scopes": scopes, "prefix": key.Prefix, "allowed_addresses": strings.Join(allowed, " ")}}
 }
 
 // revokeKey is DELETE /v1/keys/{id}.

@@ -112,11 +112,7 @@ func (s *Server) recordedFrom(ctx context.Context, from origin, by audit.Princip
 }
 
 func remoteAddr(r *request) netip.Addr {
-	addr, ok := netip.AddrFromSlice(r.c.Context().RemoteIP())
-	if !ok {
-		return netip.Addr{}
-	}
-	return addr.Unmap()
+	return addressOf(r.c.Context())
 }
 
 // cut makes text fit into a field of an event.

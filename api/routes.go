@@ -89,6 +89,7 @@ func init() {
 		keyed(post, "/v1/login-links", audit.ScopeAdmin, (*Server).createLoginLink),
 		keyed(get, "/v1/keys", audit.ScopeAdmin, (*Server).listKeys),
 		keyed(post, "/v1/keys", audit.ScopeAdmin, (*Server).createKey),
+		keyed(post, "/v1/keys/{id}/rotate", audit.ScopeAdmin, (*Server).rotateKey),
 		keyed(del, "/v1/keys/{id}", audit.ScopeAdmin, (*Server).revokeKey),
 		open(get, "/v1/unsubscribe/{token}", (*Server).showUnsubscribe),
 		open(post, "/v1/unsubscribe/{token}", (*Server).unsubscribe),

@@ -42,6 +42,8 @@ type Server struct {
 	creators sync.Mutex
 	// failures are sign-ins that failed.
 	failures failures
+	// refusals are keys that did not work.
+	refusals refusals
 
 	// base ends when Shutdown has waited long enough; the context of every request is made of it.
 	base     context.Context
@@ -113,6 +115,7 @@ func (s *Server) configure(server *fasthttp.Server) {
 	}
 	inner := server.Handler
 	server.Handler = func(ctx *fasthttp.RequestCtx) {
+		s.setClient(ctx)
 		if slices.Contains(fiber.DefaultMethods, string(ctx.Method())) {
 			inner(ctx)
 			return
@@ -175,7 +178,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		err = nil // the listener was closed above
 	}
 	s.endBase()
-	return errors.Join(err, s.follow.wait(ctx), s.auth.close(ctx))
+	return errors.Join(err, s.follow.wait(ctx), s.auth.close(ctx), s.refusals.close(ctx))
 }
 
 func (s *Server) isDraining() bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -39,10 +40,11 @@ func (s *Server) Authenticate(ctx context.Context, cookie string) (by audit.Prin
 	if s.cfg.Sessions == nil || !audit.IsSessionSecret(cookie) {
 		return audit.Principal{}, "", errSessionEnded
 	}
-	if by, err = s.auth.admit(ctx, sessionOf(cookie)); err != nil {
+	st, err := s.auth.admit(ctx, sessionOf(cookie), netip.Addr{})
+	if err != nil {
 		return audit.Principal{}, "", err
 	}
-	return by, audit.CSRFToken(cookie), nil
+	return st.principal, audit.CSRFToken(cookie), nil
 }
 
 // identify finds out who makes the request: by the key of the Authorization header, or where there is none by the session of the cookie.
@@ -57,9 +59,7 @@ func (s *Server) identify(r *request) (err error) {
 		if err != nil {
 			return err
 		}
-		r.shown = keyOf(secret)
-		r.by, err = s.auth.admit(r.ctx, r.shown)
-		return err
+		return s.identifyKey(r, secret)
 	}
 	cookie := string(r.c.Request().Header.Cookie(s.CookieName()))
 	if s.cfg.Sessions == nil || cookie == "" {
@@ -71,6 +71,22 @@ func (s *Server) identify(r *request) (err error) {
 	}
 	r.shown, r.by = sessionOf(cookie), by
 	return checkForged(r.c, csrf)
+}
+
+// identifyKey finds out whose the key is. What is refused is recorded.
+func (s *Server) identifyKey(r *request, secret audit.KeySecret) error {
+	r.shown = keyOf(secret)
+	st, err := s.auth.admit(r.ctx, r.shown, remoteAddr(r))
+	if st != nil {
+		r.by = st.principal
+	}
+	switch audit.CodeOf(err) {
+	case audit.CodeUnauthenticated:
+		s.noteSecret(r, secret)
+	case audit.CodeForbidden: // there is a standing
+		s.noteAddress(r, st.key)
+	}
+	return err
 }
 
 // checkForged refuses a change that a page of another site may have made the browser send: browsers add the cookie by themselves, the token

@@ -16,8 +16,10 @@ type Config struct {
 	PublicURL string `name:"public-url" placeholder:"URL" help:"Address by which people and Twilio reach the server: https://audit.example.com. Without it messages carry no links."`
 	// AllowedHosts are further names by which people and programs reach the server, beside those that Hosts lists.
 	AllowedHosts []string `name:"allowed-hosts" placeholder:"NAME,…" help:"Further names by which the server is reached, beside that of public-url: requests to another name are refused."`
-	Insecure     bool     `name:"insecure" help:"Permit plain HTTP beyond this machine: for a proxy in front that ends TLS."`
-	Index        string   `name:"index" default:"sqlite" placeholder:"ENGINE" help:"Engine of events and records: sqlite, or elastic, which processes can share."`
+	// TrustedProxies are read by Proxies.
+	TrustedProxies []string `name:"trusted-proxies" placeholder:"CIDR,…" help:"Addresses of proxies in front of the server, whose X-Forwarded-For is believed: 10.0.0.0/8. Without it nobody's is."`
+	Insecure       bool     `name:"insecure" help:"Permit plain HTTP beyond this machine: for a proxy in front that ends TLS."`
+	Index          string   `name:"index" default:"sqlite" placeholder:"ENGINE" help:"Engine of events and records: sqlite, or elastic, which processes can share."`
 
 	TLS      TLS      `embed:"" prefix:"tls-"`
 	Elastic  Elastic  `embed:"" prefix:"elastic-"`

@@ -27,6 +27,9 @@ func (c *Config) Check() error {
 		add("public_url", "%q is not the address of a server: it must be like https://audit.example.com", c.PublicURL)
 	}
 	c.validateServing(add)
+	if _, err := c.Proxies(); err != nil {
+		add("trusted_proxies", "%s", err)
+	}
 	switch c.Index {
 	case IndexSQLite:
 	case IndexElastic:
