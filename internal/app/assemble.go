@@ -152,6 +152,10 @@ func (a *App) apiConfig(p *parts, opts Options) api.Config {
 	if !only && opts.Role != RoleWorker {
 		opts.Logger.Warn("requests are answered by whatever host name they come: set public_url or allowed_hosts")
 	}
+	proxies, err := a.config.Proxies()
+	if err != nil {
+		opts.Logger.Error("trusted_proxies are not believed", "error", err) // Check refuses them before anything is assembled
+	}
 	cfg := api.Config{
 		Events: p.index, Ingester: p.committer, Directory: p.store, Keys: p.store, Sessions: p.store, LoginLinks: p.store, Reminders: p.store, Deliveries: p.store,
 		Messages: p.store, Exports: p.store, Secrets: p.store, Jobs: hintedJobs{p.jobs, p.hinter}, Files: p.files,
@@ -163,7 +167,8 @@ func (a *App) apiConfig(p *parts, opts Options) api.Config {
 		HealthOnly: opts.Role == RoleWorker,
 		TLS:        a.config.TLS.On(),
 		Hosts:      names, OnlyHosts: only,
-		PublicURL: a.config.PublicURL, Metrics: p.metrics, Gatherer: p.registry,
+		TrustedProxies: proxies,
+		PublicURL:      a.config.PublicURL, Metrics: p.metrics, Gatherer: p.registry,
 		Clock: opts.Clock, Logger: opts.Logger, Version: opts.Version,
 		Limits: api.Limits{
 			RatePerSecond: a.config.Limits.RequestsPerSecond, RateBurst: a.config.Limits.Burst,
