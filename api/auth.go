@@ -65,12 +65,16 @@ type use struct {
 }
 
 func newAuthenticator(cfg Config) *authenticator {
-	limit := rate.Limit(cfg.Limits.RatePerSecond)
-	if cfg.Limits.RatePerSecond < 0 {
-		limit = rate.Inf
-	}
+	limit := limitOf(cfg.Limits.RatePerSecond)
 	return &authenticator{keys: cfg.Keys, sessions: cfg.Sessions, directory: cfg.Directory, now: cfg.Clock, log: cfg.Logger, limit: limit,
 		burst: cfg.Limits.RateBurst, known: map[credential]*standing{}, uses: map[holder]*use{}}
+}
+
+func limitOf(perSecond float64) rate.Limit {
+	if perSecond < 0 {
+		return rate.Inf
+	}
+	return rate.Limit(perSecond)
 }
 
 // admit returns what the credential stands for, and counts the use. from is where the request comes from. Errors: CodeUnauthenticated, without a standing; with

@@ -146,6 +146,11 @@ type Limits struct {
 	// RatePerSecond and RateBurst bound the requests of one key in one process; 10,000 and twice that. Negative: no bound.
 	RatePerSecond float64
 	RateBurst     int
+	// AddressPerSecond and AddressBurst bound the requests of one address in one process, whoever makes them; 20,000 and twice that. Negative: no bound.
+	AddressPerSecond float64
+	AddressBurst     int
+	// FailedKeys (100) is how many requests of one address may have a key that does not work, and then one a second.
+	FailedKeys int
 	// IngestTimeout (15 s), ReadTimeout (30 s) are the deadlines of taking events in and of everything else.
 	IngestTimeout time.Duration
 	ReadTimeout   time.Duration
@@ -168,6 +173,11 @@ func (l Limits) withDefaults() Limits {
 	if l.RateBurst <= 0 {
 		l.RateBurst = max(1, int(2*l.RatePerSecond))
 	}
+	orDefault(&l.AddressPerSecond, 20_000)
+	if l.AddressBurst <= 0 {
+		l.AddressBurst = max(1, int(2*l.AddressPerSecond))
+	}
+	orDefault(&l.FailedKeys, 100)
 	orDefault(&l.IngestTimeout, 15*time.Second)
 	orDefault(&l.ReadTimeout, 30*time.Second)
 	orDefault(&l.HeaderTimeout, 10*time.Second)

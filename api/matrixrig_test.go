@@ -134,7 +134,7 @@ func (m *matrix) request(c matrixCase, allowed bool) call {
 	if owner == "" {
 		owner = "u_creator"
 	}
-	id := m.thing(c, owner, method == http.MethodDelete && allowed)
+	id := m.thing(c, owner, (method == http.MethodDelete || strings.HasSuffix(path, "/rotate")) && allowed)
 	more := strings.NewReplacer("{&log}", logParam("&log=%s", c.log), "{logs}", logParam(`,"log":[%q]`, c.log), "{log}", string(c.log), "{action}", matrixActions[c.log],
 		"{role}", string(cmp.Or(matrixMembers[owner], audit.RoleMember)), "{version}", fmt.Sprint(m.version(c, id)))
 	path = strings.NewReplacer("{id}", id, "{token}", id, "{name}", "events.csv", "{organization}/{delivery}", id).Replace(path)

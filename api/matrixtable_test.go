@@ -87,6 +87,7 @@ var matrixTable = []matrixLine{
 	{route: "POST /v1/login-links", scope: audit.ScopeAdmin, reach: "aa--", ok: 201, body: `{}`},
 	{route: "GET /v1/keys", scope: audit.ScopeAdmin, reach: "aa--", ok: 200},
 	{route: "POST /v1/keys", scope: audit.ScopeAdmin, reach: "aa--", ok: 201, body: `{"name":"k","scopes":["events:read"]}`},
+	{route: "POST /v1/keys/{id}/rotate", scope: audit.ScopeAdmin, reach: "aa--", ok: 201, kind: ofKey},
 	{route: "DELETE /v1/keys/{id}", scope: audit.ScopeAdmin, reach: "aa--", ok: 204, kind: ofKey},
 	{route: "GET /v1/unsubscribe/{token}", open: true, ok: 200, kind: ofToken},
 	{route: "POST /v1/unsubscribe/{token}", open: true, ok: 200, kind: ofToken},

@@ -91,7 +91,7 @@ func newRig(t testing.TB, change ...func(*Config)) *rig {
 		Channels:  []ChannelState{{Channel: audit.ChannelInbox, On: true}, {Channel: audit.ChannelEmail, Reason: "no SMTP host configured"}, {Channel: audit.ChannelSMS, On: true}},
 		PublicURL: "https://audit.example.com", Metrics: NewMetrics(registry), Gatherer: registry,
 		Clock: g.clock.Now, Logger: slog.New(slog.NewJSONHandler(g.log, nil)), Version: "1.2.3",
-		Limits: Limits{StreamInterval: 5 * time.Millisecond, Heartbeat: 20 * time.Millisecond}}
+		Limits: Limits{FailedKeys: 100_000, StreamInterval: 5 * time.Millisecond, Heartbeat: 20 * time.Millisecond}}
 	for _, f := range change {
 		f(&cfg)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
+	"golang.org/x/time/rate"
 
 	"github.com/audittrail/audittrail/audit"
 )
@@ -26,6 +27,8 @@ type request struct {
 	// by is who asks; the zero Principal on open routes. shown is the key or session by which that is known.
 	by    audit.Principal
 	shown credential
+	// limiter bounds the address, keyLimiter the key; nil where they do not.
+	limiter, keyLimiter *rate.Limiter
 	// query holds the parameters: only those that the route knows.
 	query url.Values
 	// kept says that a body that is still to be sent ends the context, not the handler's return.
@@ -52,6 +55,7 @@ func (s *Server) serve(e *endpoint) fiber.Handler {
 			r.kept = false
 			s.fail(c, r.id, err)
 		}
+		s.tellLimits(r, e.Path)
 		if !r.kept {
 			r.cancel()
 		}
@@ -72,7 +76,13 @@ func (s *Server) guard(e *endpoint, r *request) (err error) {
 			return err
 		}
 	}
-	if by, called := r.c.Context().UserValue(callerKey{}).(audit.Principal); called {
+	by, called := r.c.Context().UserValue(callerKey{}).(audit.Principal)
+	if !e.health && !called {
+		if err := s.limited(r); err != nil {
+			return err
+		}
+	}
+	if called {
 		r.by = by
 	} else if !e.Open {
 		if err := s.identify(r); err != nil {
@@ -104,7 +114,11 @@ func (s *Server) refuse(c *fiber.Ctx, err error) error {
 	if s.cfg.HealthOnly {
 		err = audit.Errorf(audit.CodeNotFound, "this process does background work and answers only /healthz, /readyz and /metrics; the API is another one's")
 	}
+	if over := s.limited(r); over != nil {
+		err = over
+	}
 	s.fail(c, r.id, err)
+	s.tellLimits(r, c.Path())
 	s.observe(c, "unmatched", r, time.Since(began))
 	return nil
 }

@@ -42,6 +42,9 @@ type Server struct {
 	creators sync.Mutex
 	// failures are sign-ins that failed.
 	failures failures
+	// addresses bound what comes from one address, badKeys what of that has a key that does not work.
+	addresses addressLimits
+	badKeys   failures
 	// refusals are keys that did not work.
 	refusals refusals
 
@@ -73,6 +76,8 @@ func New(cfg Config) *Server {
 	s := &Server{cfg: cfg, now: cfg.Clock, log: cfg.Logger, metrics: cfg.Metrics, draining: make(chan struct{})}
 	s.base, s.endBase = context.WithCancel(context.Background())
 	s.auth = newAuthenticator(cfg)
+	s.addresses.limit, s.addresses.burst = limitOf(cfg.Limits.AddressPerSecond), cfg.Limits.AddressBurst
+	s.badKeys = failures{burst: cfg.Limits.FailedKeys, every: time.Second, what: "keys"}
 	s.follow = newFollowers(cfg.Events, cfg.Limits.StreamInterval, cfg.Logger)
 	s.docs = mustDocuments(cfg.Version)
 	s.app = fiber.New(fiber.Config{

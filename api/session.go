@@ -53,11 +53,11 @@ func (s *Server) identify(r *request) (err error) {
 	if len(header) > 0 {
 		token, ok := bearerToken(header)
 		if !ok {
-			return errUnauthenticated
+			return s.refuseKey(r, errUnauthenticated)
 		}
 		secret, err := audit.ParseKeySecret(string(token))
 		if err != nil {
-			return err
+			return s.refuseKey(r, err)
 		}
 		return s.identifyKey(r, secret)
 	}
@@ -78,11 +78,13 @@ func (s *Server) identifyKey(r *request, secret audit.KeySecret) error {
 	r.shown = keyOf(secret)
 	st, err := s.auth.admit(r.ctx, r.shown, remoteAddr(r))
 	if st != nil {
-		r.by = st.principal
+		r.by, r.keyLimiter = st.principal, st.use.limiter
 	}
 	switch audit.CodeOf(err) {
 	case audit.CodeUnauthenticated:
-		s.noteSecret(r, secret)
+		if err = s.refuseKey(r, err); audit.CodeOf(err) == audit.CodeUnauthenticated {
+			s.noteSecret(r, secret)
+		}
 	case audit.CodeForbidden: // there is a standing
 		s.noteAddress(r, st.key)
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"net/netip"
 	"sync"
 	"time"
@@ -26,6 +27,10 @@ type failures struct {
 	// by are the addresses of late; before those of earlier, which are dropped when there are too many of late. So room is made without a search, however
 	// many addresses somebody has.
 	by, before map[netip.Prefix]*rate.Limiter
+	// burst may fail at once, and then one in every; zero: failBurst and failEvery. what is what has failed; "": sign-ins.
+	burst int
+	every time.Duration
+	what  string
 }
 
 // add notes a failure. It returns CodeRateLimited where there are too many of that address.
@@ -36,7 +41,7 @@ func (f *failures) add(addr netip.Addr, now time.Time) error {
 	l, ok := f.by[from]
 	if !ok {
 		if l, ok = f.before[from]; !ok {
-			l = rate.NewLimiter(rate.Every(failEvery), failBurst)
+			l = rate.NewLimiter(rate.Every(cmp.Or(f.every, failEvery)), cmp.Or(f.burst, failBurst))
 		}
 		if f.by == nil || len(f.by) >= maxSlowed/2 {
 			f.by, f.before = map[netip.Prefix]*rate.Limiter{}, f.by
@@ -46,7 +51,7 @@ func (f *failures) add(addr netip.Addr, now time.Time) error {
 	if l.AllowN(now, 1) {
 		return nil
 	}
-	return &audit.Error{Code: audit.CodeRateLimited, RetryAfter: waitOf(l, now), Message: "too many sign-ins from your address have failed; wait before the next"}
+	return &audit.Error{Code: audit.CodeRateLimited, RetryAfter: waitOf(l, now), Message: "too many " + cmp.Or(f.what, "sign-ins") + " from your address have failed; wait before the next"}
 }
 
 // network is what counts as one address: of IPv6 the 64 bits that one customer has.

@@ -10,7 +10,8 @@ import (
 // belongsToNobody says whether a statement is about what belongs to no organization: organizations themselves, secrets, and what is found by the
 // hash of a secret of which nobody knows yet whose it is.
 func belongsToNobody(statement string) bool {
-	return strings.Contains(statement, " organizations ") || strings.Contains(statement, " secrets ") || strings.Contains(statement, "WHERE hash = ?")
+	return strings.Contains(statement, " organizations ") || strings.Contains(statement, " secrets ") || strings.Contains(statement, "WHERE hash = ?") ||
+		strings.Contains(statement, whereKeyPrefix)
 }
 
 // apart refuses a statement that does not name one organization. Every statement on records goes through here: one that names none at all is a mistake of

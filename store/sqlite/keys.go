@@ -70,9 +70,12 @@ func (s *Store) RevokeKey(ctx context.Context, organization, id string, at time.
 	return err
 }
 
+// whereKeyPrefix looks in every organization: like a hash, the first characters of a secret say whose it is.
+const whereKeyPrefix = "WHERE doc ->> '$.prefix' = ?"
+
 // KeyByPrefix is part of store.Keys.
 func (s *Store) KeyByPrefix(ctx context.Context, prefix string) (audit.Key, error) {
-	return one(ctx, s, "key", s.scanKey, "SELECT "+keyColumns+" FROM keys WHERE doc ->> '$.prefix' = ? ORDER BY created_at DESC LIMIT 1", prefix)
+	return one(ctx, s, "key", s.scanKey, "SELECT "+keyColumns+" FROM keys "+whereKeyPrefix+" ORDER BY created_at DESC LIMIT 1", prefix)
 }
 
 // ReplaceKey is part of store.Keys.
