@@ -15,6 +15,7 @@ import (
 const (
 	defaultPeople = 10
 	maxPeople     = 50
+	maxPeopleIDs  = 200
 	// peopleScan is how many members are looked at to find the best: a bound on what a keystroke costs.
 	peopleScan = 200
 )
@@ -34,11 +35,15 @@ func (s *Server) listPeople(r *request) error {
 	text, textErr := r.memberText()
 	operators, operatorsErr := r.oneOf("operators", "false", "true")
 	limit, limitErr := r.limit(defaultPeople, maxPeople)
-	if err := joinFields(textErr, operatorsErr, limitErr); err != nil {
+	ids, idsErr := r.peopleIDs(text, operators)
+	if err := joinFields(textErr, operatorsErr, limitErr, idsErr); err != nil {
 		return err
 	}
 	if !r.by.ReachesCards() {
 		return audit.Errorf(audit.CodeForbidden, "the role %s sees no members but itself", r.by.Role)
+	}
+	if len(ids) > 0 {
+		return s.namePeople(r, ids)
 	}
 	filter := audit.MemberFilter{Text: text, Limit: peopleScan}
 	if operators == "true" {
@@ -51,10 +56,43 @@ func (s *Server) listPeople(r *request) error {
 	rankPeople(members, text)
 	people := make([]personView, min(limit, len(members)))
 	for i := range people {
-		m := members[i]
-		people[i] = personView{ID: m.ID, Name: m.Name, Avatar: m.Avatar, Role: m.Role, Status: m.Status}
+		people[i] = viewPerson(members[i])
 	}
 	return r.json(http.StatusOK, map[string]any{"people": people, "more": len(members) > limit})
+}
+
+func viewPerson(m audit.Member) personView {
+	return personView{ID: m.ID, Name: m.Name, Avatar: m.Avatar, Role: m.Role, Status: m.Status}
+}
+
+// namePeople answers with the members of the ids, by id: one call for all names of a page.
+func (s *Server) namePeople(r *request, ids []string) error {
+	members, err := s.cfg.Directory.Members(r.ctx, r.by.Organization, audit.MemberFilter{IDs: ids, Limit: len(ids)})
+	if err != nil {
+		return err
+	}
+	people := make([]personView, len(members))
+	for i, m := range members {
+		people[i] = viewPerson(m)
+	}
+	return r.json(http.StatusOK, map[string]any{"people": people, "more": false})
+}
+
+// peopleIDs reads the repeatable parameter id, which stands alone.
+func (r *request) peopleIDs(text, operators string) ([]string, error) {
+	ids := r.query["id"]
+	switch {
+	case len(ids) > maxPeopleIDs:
+		return nil, audit.InvalidField("id", "is given %d times; at most %d are allowed", len(ids), maxPeopleIDs)
+	case len(ids) > 0 && (text != "" || operators == "true"):
+		return nil, audit.InvalidField("id", "cannot be given together with q or operators")
+	}
+	for _, id := range ids {
+		if id == "" || len(id) > audit.MaxIDBytes {
+			return nil, audit.InvalidField("id", "has %d bytes; 1 to %d are allowed", len(id), audit.MaxIDBytes)
+		}
+	}
+	return ids, nil
 }
 
 // memberText reads the parameter q of a search of members.

@@ -103,3 +103,21 @@ func TestTypingLeavesNoRecord(t *testing.T) {
 		t.Errorf("recorded: %v", got)
 	}
 }
+
+func TestPeopleAreNamedAllAtOnce(t *testing.T) {
+	g := newRig(t)
+	populatePeople(g)
+	got := into[peopleAnswer](g.do(call{method: "GET", path: "/v1/people?id=p_3&id=p_1&id=nobody&id=o_1&id=p_1", key: "contact"}).want(200))
+	if want := []string{"p_1", "p_3"}; !slices.Equal(got.ids(), want) || got.More {
+		t.Errorf("people = %v (more %v), want %v", got.ids(), got.More, want)
+	}
+	for name, query := range map[string]string{"an empty id": "id=", "a long id": "id=" + strings.Repeat("x", 129), "with a text": "id=a&q=b",
+		"with a kind of role": "id=a&operators=true", "too many": strings.Repeat("id=a&", 200) + "id=b"} {
+		t.Run(name, func(t *testing.T) {
+			g.t = t
+			if got := g.do(call{method: "GET", path: "/v1/people?" + query, key: "contact"}).want(422).fields(); !slices.Equal(got, []string{"id"}) {
+				t.Errorf("the fields %q are wrong", got)
+			}
+		})
+	}
+}

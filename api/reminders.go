@@ -85,12 +85,13 @@ func (s *Server) checkReminder(r *request, m audit.Reminder) error {
 		return err
 	}
 	fields := unknownActions(org, m.Actions)
+	members, err := s.recipientsOf(r, m)
+	if err != nil {
+		return err
+	}
 	for i, recipient := range m.Recipients {
-		member, err := s.cfg.Directory.Member(r.ctx, r.by.Organization, recipient.Member)
-		if err != nil && audit.CodeOf(err) != audit.CodeNotFound {
-			return err
-		}
-		if err != nil || !member.Included() {
+		member, found := members[recipient.Member]
+		if !found || !member.Included() {
 			fields = append(fields, audit.FieldError{Field: fmt.Sprintf("recipients[%d].member", i),
 				Message: fmt.Sprintf("%q is not an active member of the organization", clip(recipient.Member))})
 		} else if !member.Principal().SeesOthers() {
@@ -102,6 +103,20 @@ func (s *Server) checkReminder(r *request, m audit.Reminder) error {
 		return audit.Invalid(fields...)
 	}
 	return nil
+}
+
+// recipientsOf returns those recipients that the directory has, by id.
+func (s *Server) recipientsOf(r *request, m audit.Reminder) (map[string]audit.Member, error) {
+	ids := make([]string, len(m.Recipients))
+	for i, recipient := range m.Recipients {
+		ids[i] = recipient.Member
+	}
+	members, err := s.cfg.Directory.Members(r.ctx, r.by.Organization, audit.MemberFilter{IDs: ids, Limit: len(ids)}) // Validate wants one recipient at least
+	known := make(map[string]audit.Member, len(members))
+	for _, member := range members {
+		known[member.ID] = member
+	}
+	return known, err
 }
 
 // unknownActions names the actions that are not in the organization's catalogue.

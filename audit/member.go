@@ -84,6 +84,8 @@ type MemberFilter struct {
 	Present bool
 	// UserName and Email are compared whatever their case, ExternalID exactly. All three are found without looking at other members.
 	UserName, ExternalID, Email string
+	// IDs, where there are any, are the only members that are meant: at most 1,000. Ids that nobody has find nobody.
+	IDs []string
 	// After continues behind this member id, and Skip leaves out that many more; Limit is 1 to 1,000.
 	After string
 	Skip  int

@@ -108,6 +108,7 @@ func (con *Console) listDeliveries(r *request) error {
 		return err
 	}
 	words := r.vocabulary()
+	words.meet(append(membersOf(page.Deliveries), namedRecipientsOf(m)...)...)
 	view := deliveriesView{frame: r.frame("Deliveries", "messages"), Reminder: r.viewReminder(m, words), First: after == ""}
 	for _, d := range page.Deliveries {
 		view.Deliveries = append(view.Deliveries, r.viewDelivery(d, words))
@@ -162,6 +163,7 @@ func (con *Console) showTest(r *request) error {
 		return err
 	}
 	words := r.vocabulary()
+	words.meet(append(membersOf(page.Deliveries), namedRecipientsOf(m)...)...)
 	view := testView{frame: r.frame("Test of a reminder", "messages"), Reminder: r.viewReminder(m, words), Done: true, Pause: "1s",
 		Self: reminderPath(m.ID) + "/test/" + url.PathEscape(digest)}
 	known := map[audit.Channel]bool{}

@@ -128,6 +128,14 @@ type exportsView struct {
 	Home    string
 }
 
+// namedIn are the members whom the exports name: who asked for them, and whose events they hold.
+func namedIn(exports []exportAnswer) (ids []string) {
+	for _, e := range exports {
+		ids = append(append(ids, e.RequestedBy), e.Query.Actors...)
+	}
+	return ids
+}
+
 // listExports is GET /exports.
 func (con *Console) listExports(r *request) error {
 	query := url.Values{"limit": {strconv.Itoa(exportsPage)}}
@@ -144,6 +152,7 @@ func (con *Console) listExports(r *request) error {
 	}
 	view := exportsView{frame: r.frame("Exports", "exports"), SeesAll: r.by.ReachesAll(audit.ScopeExports), Self: r.c.OriginalURL(), First: after == "", Home: homeOf(r.by)}
 	words := r.vocabulary()
+	words.meet(namedIn(answer.Exports)...)
 	for _, e := range answer.Exports {
 		one := r.viewExport(e, words)
 		view.Running = view.Running || one.Running()

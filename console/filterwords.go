@@ -58,21 +58,39 @@ func (v *vocabulary) action(pattern string) string {
 	return pattern
 }
 
-// person returns the name of a member, or the id where the role does not see names.
-func (v *vocabulary) person(id string) string {
-	if name, ok := v.persons[id]; ok {
-		return name
-	}
-	v.persons[id] = id
-	var answer struct {
-		People []person `json:"people"`
-	}
-	if v.r.by.ReachesCards() && v.r.get("/v1/people", url.Values{"q": {id}, "limit": {"50"}}, &answer) == nil {
-		if i := slices.IndexFunc(answer.People, func(p person) bool { return p.ID == id }); i >= 0 {
-			v.persons[id] = answer.People[i].Name
+// maxNamed is how many members the API names at once.
+const maxNamed = 200
+
+// meet looks up the names of members that a page is about to tell, all at once. Who is not found stands for itself.
+func (v *vocabulary) meet(ids ...string) {
+	var unknown []string
+	for _, id := range ids {
+		if _, known := v.persons[id]; !known && id != "" && len(id) <= audit.MaxIDBytes {
+			v.persons[id] = id
+			unknown = append(unknown, id)
 		}
 	}
-	return v.persons[id]
+	if !v.r.by.ReachesCards() {
+		return
+	}
+	for some := range slices.Chunk(unknown, maxNamed) {
+		people, err := v.r.peopleOf(some)
+		if err != nil {
+			return // ids without names are better than no page
+		}
+		for _, p := range people {
+			v.persons[p.ID] = p.Name
+		}
+	}
+}
+
+// person returns the name of a member, or the id where the role does not see names. A page that tells several meets them first.
+func (v *vocabulary) person(id string) string {
+	v.meet(id)
+	if name := v.persons[id]; name != "" {
+		return name
+	}
+	return id
 }
 
 // filters says in words which events the query means. No filter at all is said too.

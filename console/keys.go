@@ -84,6 +84,11 @@ func (r *request) keys() ([]keyView, error) {
 		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), cmp.Compare(a.ID, b.ID))
 	})
 	words, views := r.vocabulary(), make([]keyView, len(answer.Keys))
+	ids := make([]string, len(answer.Keys))
+	for i, k := range answer.Keys {
+		ids[i] = k.Member
+	}
+	words.meet(ids...)
 	for i, k := range answer.Keys {
 		views[i] = keyView{Key: k, Holder: words.person(k.Member), now: r.con.now()}
 	}

@@ -104,12 +104,18 @@ type recipientChoice struct {
 }
 
 func (r *request) recipients(f reminderForm, stored []audit.Recipient, p *problem) []recipientChoice {
-	choices := make([]recipientChoice, len(f.Recipients))
+	choices, known := make([]recipientChoice, len(f.Recipients)), map[string]person{}
+	for some := range slices.Chunk(f.Recipients, maxNamed) {
+		people, _ := r.peopleOf(some) // an id without a name is better than no form
+		for _, found := range people {
+			known[found.ID] = found
+		}
+	}
 	for i, id := range f.Recipients {
 		c := recipientChoice{ID: id, Name: id, Me: id == r.by.Member, Wrong: f.wrongAt(p, "recipients", f.Recipients, id)}
 		if c.Me {
 			c.Name, c.Role = r.by.MemberName, roleName(r.by.Role)
-		} else if found, ok := r.findPerson(id); ok {
+		} else if found, ok := known[id]; ok {
 			c.Name, c.Role, c.Left = found.Name, roleName(audit.Role(found.Role)), !found.Included()
 		}
 		for _, recipient := range stored {
@@ -122,19 +128,6 @@ func (r *request) recipients(f reminderForm, stored []audit.Recipient, p *proble
 		choices[i] = c
 	}
 	return choices
-}
-
-// findPerson returns the member of the id.
-func (r *request) findPerson(id string) (person, bool) {
-	people, err := r.searchPeople(url.Values{"q": {id}, "limit": {"50"}})
-	if err != nil {
-		return person{}, false
-	}
-	i := slices.IndexFunc(people, func(p person) bool { return p.ID == id })
-	if i < 0 {
-		return person{}, false
-	}
-	return people[i], true
 }
 
 func (r *request) searchPeople(query url.Values) ([]person, error) {

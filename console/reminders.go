@@ -66,19 +66,58 @@ type reminderRow struct {
 func (m reminderRow) Path() string { return reminderPath(m.ID) }
 
 func (r *request) viewReminder(m reminderAnswer, words *vocabulary) reminderRow {
+	return r.viewReminders([]reminderAnswer{m}, words)[0]
+}
+
+// viewReminders looks up the names of all their rows at once.
+func (r *request) viewReminders(reminders []reminderAnswer, words *vocabulary) []reminderRow {
+	last := make([][]audit.Delivery, len(reminders))
+	var ids []string
+	for i, m := range reminders {
+		if page, err := r.deliveries(m.ID, "", 1); err == nil { // a list without the last result is better than none
+			last[i] = page.Deliveries
+		}
+		ids = append(append(ids, membersOf(last[i])...), namedRecipientsOf(m)...)
+	}
+	words.meet(ids...)
+	rows := make([]reminderRow, len(reminders))
+	for i, m := range reminders {
+		rows[i] = r.rowOf(m, last[i], words)
+	}
+	return rows
+}
+
+func (r *request) rowOf(m reminderAnswer, last []audit.Delivery, words *vocabulary) reminderRow {
 	row := reminderRow{reminderAnswer: m, When: windowWords(m.Window), Quiet: quietWords(m.Reminder)}
 	for _, pattern := range m.Actions[:min(namedActions, len(m.Actions))] {
 		row.ActionWords = append(row.ActionWords, actionWords(words, pattern))
 	}
-	for _, recipient := range m.Recipients[:min(namedRecipients, len(m.Recipients))] {
-		row.RecipientNames = append(row.RecipientNames, words.person(recipient.Member))
+	for _, id := range namedRecipientsOf(m) {
+		row.RecipientNames = append(row.RecipientNames, words.person(id))
 	}
 	row.MoreActions, row.MoreRecipients = len(m.Actions)-len(row.ActionWords), len(m.Recipients)-len(row.RecipientNames)
-	if page, err := r.deliveries(m.ID, "", 1); err == nil && len(page.Deliveries) > 0 { // a list without the last result is better than none
-		last := r.viewDelivery(page.Deliveries[0], words)
-		row.Last = &last
+	if len(last) > 0 {
+		newest := r.viewDelivery(last[0], words)
+		row.Last = &newest
 	}
 	return row
+}
+
+// namedRecipientsOf are the members whom a row names.
+func namedRecipientsOf(m reminderAnswer) (ids []string) {
+	for _, recipient := range m.Recipients[:min(namedRecipients, len(m.Recipients))] {
+		ids = append(ids, recipient.Member)
+	}
+	return ids
+}
+
+// membersOf are the members to whom the deliveries went.
+func membersOf(deliveries []audit.Delivery) []string {
+	ids := make([]string, len(deliveries))
+	for i, d := range deliveries {
+		ids[i] = d.Member
+	}
+	return ids
 }
 
 // actionWords says what a pattern means. Of a range it is all; of an action its title and, as titles alone can be told apart only within one, its range.
@@ -153,9 +192,7 @@ func (con *Console) listReminders(r *request) error {
 		shown, view.Next = shown[:remindersPage], at+strconv.Itoa(page+1)
 	}
 	words := r.vocabulary()
-	for _, m := range shown {
-		view.Reminders = append(view.Reminders, r.viewReminder(m, words))
-	}
+	view.Reminders = r.viewReminders(shown, words)
 	return r.render(http.StatusOK, "reminders", view)
 }
 

@@ -59,6 +59,7 @@ type rig struct {
 	base       string
 	client     *http.Client
 	log        *lockedBuffer
+	calls      calls
 }
 
 // newRig starts everything with the number of sample events of the last six months.
@@ -78,7 +79,8 @@ func newRig(t *testing.T, events int) *rig {
 		Channels: []api.ChannelState{{Channel: audit.ChannelInbox, On: true}, {Channel: audit.ChannelEmail, On: true}, {Channel: audit.ChannelSMS, Reason: "no Twilio account configured"}},
 		Clock:    g.clock.Now, Logger: slog.New(slog.NewJSONHandler(g.log, nil)),
 		Limits: api.Limits{StreamInterval: 20 * time.Millisecond, Heartbeat: 100 * time.Millisecond}})
-	g.server.Mount(New(Config{API: g.server, Sessions: fakeSessions{g.store}, Clock: g.clock.Now, Logger: slog.New(slog.NewJSONHandler(g.log, nil)), Version: "1.2.3"}))
+	g.calls.API = g.server
+	g.server.Mount(New(Config{API: &g.calls, Sessions: fakeSessions{g.store}, Clock: g.clock.Now, Logger: slog.New(slog.NewJSONHandler(g.log, nil)), Version: "1.2.3"}))
 	g.listen()
 	return g
 }

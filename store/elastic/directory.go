@@ -174,6 +174,9 @@ func chosen(organization string, filter audit.MemberFilter) (l listing, sure boo
 		}
 		l.filters = append(l.filters, of("role", roles...))
 	}
+	if len(filter.IDs) > 0 {
+		l.filters = append(l.filters, of("id", filter.IDs...))
+	}
 	if filter.UserName != "" {
 		l.filters = append(l.filters, of("user_name", fold(filter.UserName)))
 	}

@@ -130,6 +130,12 @@ func chosen(organization string, filter audit.MemberFilter) (string, []any) {
 			args = append(args, string(role))
 		}
 	}
+	if len(filter.IDs) > 0 {
+		query += " AND id IN (?" + strings.Repeat(", ?", len(filter.IDs)-1) + ")"
+		for _, id := range filter.IDs {
+			args = append(args, id)
+		}
+	}
 	if filter.Text != "" {
 		text := fold(filter.Text)
 		query, args = query+" AND (instr(name_folded, ?) OR instr(id_folded, ?) OR instr(email_folded, ?))", append(args, text, text, text)

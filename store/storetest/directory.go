@@ -95,6 +95,10 @@ func testMemberFilter(t *testing.T, e env) {
 		{audit.MemberFilter{Roles: []audit.Role{audit.RoleSystemAdmin}}, nil},
 		{audit.MemberFilter{Roles: []audit.Role{audit.RoleCreator, audit.RoleSystemAdmin}}, []string{"u1"}},
 		{audit.MemberFilter{Roles: []audit.Role{audit.RoleCreator, audit.RoleMember}, Text: "smith", Status: audit.MemberActive}, []string{"u1"}},
+		{audit.MemberFilter{IDs: []string{"u4", "u1", "nobody", "u1"}}, []string{"u1", "u4"}},
+		{audit.MemberFilter{IDs: []string{"u4", "u1"}, Status: audit.MemberActive, Text: "smith"}, []string{"u1"}},
+		{audit.MemberFilter{IDs: []string{"u4", "u1"}, After: "u1"}, []string{"u4"}},
+		{audit.MemberFilter{IDs: []string{"", "nobody", "U1", "u\x00"}}, nil},
 		{audit.MemberFilter{Roles: []audit.Role{audit.RoleMember, audit.RoleCreator}, After: "u1"}, []string{"u2", "u3", "u4"}},
 	} {
 		c.filter.Limit = 10
