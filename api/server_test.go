@@ -242,9 +242,12 @@ func TestEveryAnswerForbidsSniffingFramingAndCaching(t *testing.T) {
 			t.Errorf("%s: %v", c.path, header)
 		}
 	}
-	if got := g.do(call{method: "DELETE", path: "/v1/events", key: "admin"}).want(http.StatusMethodNotAllowed).header.Get("Allow"); !strings.Contains(got, "POST") {
-		t.Errorf("Allow = %q", got)
+	for _, method := range []string{"DELETE", "TRACE", "QUERY", "BREW"} {
+		if got := g.do(call{method: method, path: "/v1/events", key: "admin"}).want(http.StatusMethodNotAllowed).header.Get("Allow"); !strings.Contains(got, "POST") || !strings.Contains(got, "GET") {
+			t.Errorf("Allow of %s = %q", method, got)
+		}
 	}
+	g.do(call{method: "BREW", path: "/v1/nothing", key: "admin"}).want(http.StatusNotFound)
 }
 
 func TestOnlyWhoMayBeSignedInSendsAFileOfMembers(t *testing.T) {
