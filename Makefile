@@ -4,7 +4,7 @@ export CGO_ENABLED ?= 0
 BIN := $(CURDIR)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race lint workflowcheck fuzz cover bench replay tidy clean \
+.PHONY: help build demo test race lint workflowcheck fuzz hostile hostile-tools cover bench replay tidy clean \
 	elasticsearch elasticsearch-stop test-elasticsearch compose-check bench-elastic screenshots \
 	vulncheck sbom
 
@@ -54,6 +54,18 @@ replay: ## replay the recorded workflow histories
 FUZZTIME ?= 10m
 fuzz: ## fuzz every parser for FUZZTIME (10m) each, one after the other; ONLY=FuzzParse takes those whose name matches
 	./scripts/fuzz $(FUZZTIME) "$(ONLY)"
+
+HOSTILE := $(BIN)/hostile/bin/schemathesis
+EXAMPLES ?= 100
+SEED ?=
+hostile: $(HOSTILE) ## send hostile requests to every operation of the contract, EXAMPLES (100) to each, from SEED (needs Python 3)
+	AUDITTRAIL_HOSTILE_EXAMPLES=$(EXAMPLES) AUDITTRAIL_HOSTILE_SEED=$(SEED) go test -count=1 -v -timeout 150m -run TestHostileClientsFindNothing ./test
+
+hostile-tools: $(HOSTILE) ## install what hostile clients are made with, into bin/hostile
+
+$(HOSTILE): test/hostile/requirements.txt
+	python3 -m venv --clear $(BIN)/hostile
+	$(BIN)/hostile/bin/pip install --quiet --disable-pip-version-check --no-deps -r $<
 
 cover: ## coverage of the packages that must have 85 %, and fail below it
 	./scripts/cover

@@ -1,0 +1,45 @@
+"""What the hostile clients do beside what schemathesis does by itself.
+
+They name things that are there, of the own organization and of another one, look for what is planted in the other one in every answer, and do not
+take away the key that they use. TestHostileClientsFindNothing sets the environment.
+"""
+
+import os
+from zlib import crc32
+
+import schemathesis
+
+MARKER = os.environ["HOSTILE_MARKER"].encode()
+OTHERS = os.environ["HOSTILE_OTHERS_IDS"].split(",")
+KNOWN = os.environ["HOSTILE_OWN_IDS"].split(",") + OTHERS
+KEPT = set(os.environ["HOSTILE_KEPT_IDS"].split(","))
+
+
+@schemathesis.hook
+def map_path_parameters(ctx, path_parameters):
+    """Of three ids that were made up, one is of something that is there."""
+    if path_parameters:
+        for name, value in path_parameters.items():
+            number = crc32(repr(value).encode())
+            if number % 3 == 0:
+                path_parameters[name] = KNOWN[number // 3 % len(KNOWN)]
+    return path_parameters
+
+
+@schemathesis.hook
+def filter_case(ctx, case):
+    """Nobody revokes the key in use or changes the member behind it: all that follows would be answered 401."""
+    return case.method not in ("PUT", "DELETE") or not KEPT.intersection(str(v) for v in (case.path_parameters or {}).values())
+
+
+@schemathesis.check
+def nothing_of_another_organization(ctx, response, case):
+    """No answer has what is planted in the other organization, nor an id of it that the request did not name."""
+    content = response.content
+    if MARKER in content:
+        raise AssertionError("the answer shows what is planted in another organization")
+    request = response.request
+    asked = repr((request.url, dict(request.headers), request.body))
+    for other in OTHERS:
+        if other.encode() in content and other not in asked:
+            raise AssertionError(f"the answer names {other}, which is of another organization")
