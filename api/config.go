@@ -212,6 +212,8 @@ type Config struct {
 	// Sessions and LoginLinks are optional: without them nobody signs in, and keys are all that lets in.
 	Sessions   Sessions
 	LoginLinks LoginLinks
+	// Providers are where people can sign in beside links. Optional.
+	Providers  Providers
 	Reminders  Reminders
 	Deliveries Deliveries
 	Messages   Messages

@@ -26,12 +26,18 @@ func (s *Server) SignIn(ctx context.Context, link string, source audit.Source) (
 			return "", time.Time{}, err
 		}
 	}
+	return s.openSession(ctx, from, by, audit.Session{}, audit.SessionLife, map[string]string{"login_link": l.ID})
+}
+
+// openSession begins a session that lasts for life at most, records that, and returns its cookie.
+func (s *Server) openSession(ctx context.Context, from origin, by audit.Principal, session audit.Session, life time.Duration, metadata map[string]string) (string, time.Time, error) {
 	cookie, hash := audit.NewSessionSecret()
-	session := audit.Session{ID: newID(), Organization: by.Organization, Member: by.Member, Hash: hash, CreatedAt: now, ExpiresAt: now.Add(audit.SessionLife),
-		UserAgent: cut(source.UserAgent, audit.MaxValueBytes), IP: source.IP}
+	now := s.now().UTC().Truncate(audit.TimePrecision)
+	session.ID, session.Organization, session.Member, session.Hash = newID(), by.Organization, by.Member, hash
+	session.CreatedAt, session.ExpiresAt = now, now.Add(life)
+	session.UserAgent, session.IP = cut(from.source.UserAgent, audit.MaxValueBytes), from.source.IP
 	by.Session = session.ID
-	e := entry{action: audit.ActionSessionCreated, message: by.MemberName + " signed in to the audit trail", targets: sessionTargets(by),
-		metadata: map[string]string{"login_link": l.ID}}
+	e := entry{action: audit.ActionSessionCreated, message: by.MemberName + " signed in to the audit trail", targets: sessionTargets(by), metadata: metadata}
 	if err := s.recordedFrom(ctx, from, by, e, func() error { return s.cfg.Sessions.CreateSession(ctx, session) }); err != nil {
 		return "", time.Time{}, err
 	}

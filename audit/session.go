@@ -14,6 +14,8 @@ const (
 	SessionLife   = 12 * time.Hour
 	SessionIdle   = 2 * time.Hour
 	LoginLinkLife = 10 * time.Minute
+	// SignInLife is how long people may take at an IdentityProvider.
+	SignInLife = 10 * time.Minute
 )
 
 const (

@@ -35,6 +35,8 @@ type Sessions interface {
 type Config struct {
 	API      API
 	Sessions Sessions
+	// Providers are where people sign in beside links. Optional.
+	Providers Providers
 	// Secure says that browsers reach the console by TLS: cookies are then sent by TLS only.
 	Secure bool
 	// Clock tells the time; time.Now where nil. Logger takes what went wrong; slog.Default where nil.

@@ -25,42 +25,38 @@ type signInView struct {
 	frame
 	// Link is the token of the link that was opened; Next is where to go afterwards.
 	Link, Next string
+	Providers  []audit.IdentityProvider
 	Problem    *problem
 }
 
 // showSignIn is the page behind a one-time link. Looking at it uses nothing up: mail scanners and previews open links, and only people press buttons.
 func (con *Console) showSignIn(r *request) error {
 	r.c.Set(fiber.HeaderReferrerPolicy, "no-referrer") // the address holds the link
-	return r.render(http.StatusOK, "signin", signInView{frame: r.frame("Sign in", ""), Link: r.query.Get("link"), Next: localPath(r.query.Get("next"))})
+	return r.render(http.StatusOK, "signin", signInView{frame: r.frame("Sign in", ""), Link: r.query.Get("link"),
+		Next: localPath(r.query.Get("next")), Providers: con.providers()})
 }
 
 // signIn takes the link and sets the cookie of a new session.
 func (con *Console) signIn(r *request) error {
 	cookie, expires, err := con.cfg.Sessions.SignIn(r.ctx, r.form.Get("link"), r.source())
-	if code := audit.CodeOf(err); code == audit.CodeUnauthenticated || code == audit.CodeRateLimited {
-		p := r.asProblem(err)
-		r.adviseRetry(p)
-		return r.render(p.Status, "signin", signInView{frame: r.frame("Sign in", ""), Next: localPath(r.form.Get("next")), Problem: p})
-	}
 	if err != nil {
-		return err
+		return con.notSignedIn(r, err, localPath(r.form.Get("next")))
 	}
-	if old := r.cookie(); old != "" { // nobody could end it any more
-		if err := con.cfg.Sessions.SignOut(r.ctx, old, r.source()); err != nil {
-			r.logFailure(err)
-		}
-	}
-	con.setCookie(r, cookie, expires)
+	con.enter(r, cookie, expires)
 	return r.c.Redirect(localPath(r.form.Get("next")), http.StatusSeeOther)
 }
 
-// signOut ends the session, here and on the server.
+// signOut ends the session, here and on the server, and at the provider that it began with.
 func (con *Console) signOut(r *request) error {
+	address := ""
+	if con.cfg.Providers != nil {
+		address = con.cfg.Providers.SignOutAddress(r.ctx, r.cookie())
+	}
 	if err := con.cfg.Sessions.SignOut(r.ctx, r.cookie(), r.source()); err != nil {
 		return err
 	}
 	con.setCookie(r, "", time.Unix(0, 0))
-	return r.c.Redirect("/sign-in", http.StatusSeeOther)
+	return con.leave(r, address)
 }
 
 func (con *Console) setCookie(r *request, value string, expires time.Time) {

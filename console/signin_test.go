@@ -23,11 +23,21 @@ type door struct {
 // newDoor starts one that browsers reach at the public address.
 func newDoor(t *testing.T, public string) *door {
 	t.Helper()
+	return newDoorWith(t, public, nil)
+}
+
+// newDoorWith is newDoor with a configuration that change alters first.
+func newDoorWith(t *testing.T, public string, change func(*door, *api.Config)) *door {
+	t.Helper()
 	d := &door{rig: newRig(t, 0)}
 	log := slog.New(slog.NewJSONHandler(d.log, nil))
-	d.server = api.New(api.Config{Events: d.index, Ingester: d.index, Directory: d.store, Keys: d.store, Sessions: d.store, LoginLinks: d.store,
-		Reminders: d.store, Deliveries: d.store, Messages: d.store, Exports: d.store, Secrets: d.store, Jobs: d.jobs, PublicURL: public, Clock: d.clock.Now, Logger: log})
-	d.server.Mount(New(Config{API: d.server, Sessions: d.server, Secure: d.server.SecureCookie(), Clock: d.clock.Now, Logger: log}))
+	cfg := api.Config{Events: d.index, Ingester: d.index, Directory: d.store, Keys: d.store, Sessions: d.store, LoginLinks: d.store,
+		Reminders: d.store, Deliveries: d.store, Messages: d.store, Exports: d.store, Secrets: d.store, Jobs: d.jobs, PublicURL: public, Clock: d.clock.Now, Logger: log}
+	if change != nil {
+		change(d, &cfg)
+	}
+	d.server = api.New(cfg)
+	d.server.Mount(New(Config{API: d.server, Sessions: d.server, Providers: d.server, Secure: d.server.SecureCookie(), Clock: d.clock.Now, Logger: log}))
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	d.base = "http://" + ln.Addr().String()

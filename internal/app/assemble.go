@@ -17,6 +17,7 @@ import (
 	"github.com/audittrail/audittrail/internal/blob"
 	"github.com/audittrail/audittrail/internal/ingest"
 	"github.com/audittrail/audittrail/internal/jobs"
+	"github.com/audittrail/audittrail/internal/oidc"
 	"github.com/audittrail/audittrail/store"
 	"github.com/audittrail/audittrail/worker"
 )
@@ -34,6 +35,7 @@ type parts struct {
 	metrics   *api.Metrics
 	registry  *prometheus.Registry
 	links     api.Links
+	providers *oidc.Providers // nil where people sign in by links alone
 }
 
 // assemble opens the parts and connects them.
@@ -51,6 +53,9 @@ func (a *App) assemble(ctx context.Context, opts Options) error {
 		return fmt.Errorf("read the secret of unsubscribe links: %w", err)
 	}
 	p.links = api.Links{PublicURL: strings.TrimRight(a.config.PublicURL, "/"), Secret: secret}
+	if err := a.openProviders(ctx, &p, opts); err != nil {
+		return err
+	}
 	if err := a.connect(ctx, &p, opts); err != nil {
 		return err
 	}
@@ -62,7 +67,7 @@ func (a *App) assemble(ctx context.Context, opts Options) error {
 	a.records = p.store
 	a.server = api.New(a.apiConfig(&p, opts))
 	if opts.Role != RoleWorker {
-		a.server.Mount(console.New(console.Config{API: a.server, Sessions: a.server, Secure: a.server.SecureCookie(), Clock: opts.Clock,
+		a.server.Mount(console.New(console.Config{API: a.server, Sessions: a.server, Providers: a.server, Secure: a.server.SecureCookie(), Clock: opts.Clock,
 			Logger: opts.Logger, Version: opts.Version}))
 	}
 	if opts.Role != RoleAPI {
@@ -180,6 +185,9 @@ func (a *App) apiConfig(p *parts, opts Options) api.Config {
 	}
 	if p.channels.sms != nil {
 		cfg.Twilio = p.channels.sms
+	}
+	if p.providers != nil {
+		cfg.Providers = p.providers
 	}
 	if p.places != nil {
 		cfg.GeoIP = p.places.Find

@@ -10,6 +10,7 @@ import (
 
 	"github.com/audittrail/audittrail/api"
 	"github.com/audittrail/audittrail/audit"
+	"github.com/audittrail/audittrail/internal/oidc"
 	"github.com/audittrail/audittrail/store"
 )
 
@@ -102,4 +103,34 @@ func (a *App) LoginLink(ctx context.Context) (LoginLink, error) {
 		return LoginLink{}, fmt.Errorf("make a link to sign in: %w", err)
 	}
 	return link, nil
+}
+
+// signInSecret is the name of the secret that the cookies of sign-ins at providers are sealed with.
+const signInSecret = "sign-in"
+
+// openProviders reads where people can sign in, without asking there: a provider that is down stops nobody else.
+func (a *App) openProviders(ctx context.Context, p *parts, opts Options) error {
+	path := a.config.SignIn.ProvidersFile
+	if path == "" || opts.Role == RoleWorker {
+		return nil
+	}
+	settings, err := oidc.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("sign_in.providers_file: %w", err)
+	}
+	secret, err := p.store.Secret(ctx, signInSecret)
+	if err != nil {
+		return fmt.Errorf("read the secret of sign-ins: %w", err)
+	}
+	if p.providers, err = oidc.New(oidc.Options{Providers: settings, PublicURL: a.config.PublicURL, Secret: secret, Clock: opts.Clock}); err != nil {
+		return fmt.Errorf("sign_in.providers_file: %s: %w", path, err)
+	}
+	a.onClose("the sign-in", func(context.Context) error { p.providers.Close(); return nil })
+	for _, one := range p.providers.List() {
+		opts.Logger.InfoContext(ctx, "sign-in", "provider", one.ID, "organization", one.Organization)
+		if _, err := p.store.Organization(ctx, one.Organization); audit.CodeOf(err) == audit.CodeNotFound {
+			opts.Logger.WarnContext(ctx, "the organization of a provider does not exist yet: nobody can sign in there", "provider", one.ID, "organization", one.Organization)
+		}
+	}
+	return nil
 }

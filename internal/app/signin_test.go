@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -124,4 +126,43 @@ func TestALinkIsForTheOneWhoIsMeantOrTheErrorSaysWhatToName(t *testing.T) {
 	want("", "", "2 organizations: name one with --organization")
 	want("acme", "ada", "acme/ada")
 	want("other", "ada", `"ada" is not an active member of the organization other`)
+}
+
+func TestAServerWithProvidersThatCannotWorkSaysWhichFieldIsWrong(t *testing.T) {
+	for text, want := range map[string]string{
+		"providers: [{id: okta, organization: acme, issuer: 'http://okta.example.com', client_id: a}]":                            "sign_in.providers_file: ",
+		"providers: [{id: okta, organization: acme, issuer: 'https://okta.example.com', client_id: a, ca_file: /does/not/exist}]": "ca_file: ",
+	} {
+		cfg := settings(t)
+		cfg.Listen, cfg.PublicURL = "127.0.0.1:0", "https://audit.example.com"
+		cfg.SignIn.ProvidersFile = filepath.Join(t.TempDir(), "providers.yaml")
+		if err := os.WriteFile(cfg.SignIn.ProvidersFile, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		a, err := app.New(t.Context(), cfg, options())
+		if err == nil {
+			_ = a.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), "sign_in.providers_file: ") || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "providers[0] (okta).") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+func TestAProviderThatCannotBeReachedDoesNotKeepTheServerFromStarting(t *testing.T) {
+	cfg := settings(t)
+	cfg.Listen, cfg.PublicURL = "127.0.0.1:0", "http://127.0.0.1"
+	cfg.SignIn.ProvidersFile = filepath.Join(t.TempDir(), "providers.yaml")
+	if err := os.WriteFile(cfg.SignIn.ProvidersFile, []byte("providers: [{id: okta, name: Okta, organization: acme, issuer: 'http://127.0.0.1:1', client_id: a}]"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.Get(serving(t, cfg) + "/sign-in")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	page, err := io.ReadAll(response.Body)
+	if err != nil || !strings.Contains(string(page), "Sign in with Okta") {
+		t.Errorf("the page is %s, %v", page, err)
+	}
 }

@@ -27,6 +27,7 @@ type Config struct {
 	Temporal Temporal `embed:"" prefix:"temporal-"`
 	Email    Email    `embed:"" prefix:"email-"`
 	SMS      SMS      `embed:"" prefix:"sms-"`
+	SignIn   SignIn   `embed:"" prefix:"sign-in-"`
 	GeoIP    GeoIP    `embed:"" prefix:"geoip-"`
 	Limits   Limits   `embed:"" prefix:"limits-"`
 	Log      Log      `embed:"" prefix:"log-"`
@@ -108,6 +109,11 @@ type SMS struct {
 	MessagingServiceSID string `name:"messaging-service-sid" help:"Twilio messaging service that chooses the sender."`
 	DefaultRegion       string `name:"default-region" placeholder:"CC" help:"Country (DE) of phone numbers that are written without one."`
 	BaseURL             string `name:"base-url" placeholder:"URL" help:"Address in place of https://api.twilio.com."`
+}
+
+// SignIn says where people can sign in to the console beside one-time links.
+type SignIn struct {
+	ProvidersFile string `name:"providers-file" placeholder:"FILE" help:"YAML file of the OpenID providers that people sign in by: docs/sign-in.md. Needs public-url."`
 }
 
 // GeoIP says where places of addresses are looked up.

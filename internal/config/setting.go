@@ -61,7 +61,7 @@ func collect(v reflect.Value, prefix string, all *[]setting) {
 		flag := prefix + field.Tag.Get("name")
 		key := strings.ReplaceAll(field.Tag.Get("name"), "-", "_")
 		if prefix != "" {
-			key = strings.TrimSuffix(prefix, "-") + "." + key
+			key = strings.ReplaceAll(strings.TrimSuffix(prefix, "-"), "-", "_") + "." + key
 		}
 		*all = append(*all, setting{
 			key: key, flag: flag, env: "AUDITTRAIL_" + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(flag)),

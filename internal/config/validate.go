@@ -30,6 +30,9 @@ func (c *Config) Check() error {
 	if _, err := c.Proxies(); err != nil {
 		add("trusted_proxies", "%s", err)
 	}
+	if c.SignIn.ProvidersFile != "" && c.PublicURL == "" {
+		add("public_url", "must be set where sign_in.providers_file is: providers send people back to it")
+	}
 	switch c.Index {
 	case IndexSQLite:
 	case IndexElastic:

@@ -12,9 +12,6 @@ import (
 	"time"
 )
 
-// FlowLife is how long people may take at the provider.
-const FlowLife = 10 * time.Minute
-
 // maxNext bounds the address that is carried through a sign-in, so that the cookie stays one that browsers take.
 const maxNext = 1024
 

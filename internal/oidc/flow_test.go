@@ -58,7 +58,7 @@ func TestAnAnswerThatDoesNotBelongToThisBrowsersSignInIsRefused(t *testing.T) {
 func TestASignInHasTenMinutes(t *testing.T) {
 	g := newRig(t)
 	address, kept := g.begin()
-	g.clock.advance(oidc.FlowLife)
+	g.clock.advance(audit.SignInLife)
 	_, err := g.finish(kept, g.issuer.Answer(address, "u_17", nil))
 	wantRefusal(t, "after ten minutes", err, audit.CodeUnauthenticated, "longer than ten minutes")
 }

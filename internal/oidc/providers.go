@@ -91,7 +91,7 @@ func (p *Providers) provider(id string) (*provider, error) {
 // redirect is where the provider sends people back to.
 func (p *Providers) redirect(id string) string { return p.public + "/sign-in/oidc/" + id + "/callback" }
 
-// Begin returns the provider's address to send the browser to, and what the browser has to keep, for FlowLife, and bring back to Finish. next comes back
+// Begin returns the provider's address to send the browser to, and what the browser has to keep, for audit.SignInLife, and bring back to Finish. next comes back
 // from Finish. CodeNotFound where there is no such provider, CodeUnavailable where it cannot be reached.
 func (p *Providers) Begin(ctx context.Context, id, next string) (address, kept string, err error) {
 	one, err := p.provider(id)
@@ -105,7 +105,7 @@ func (p *Providers) Begin(ctx context.Context, id, next string) (address, kept s
 	if len(next) > maxNext {
 		next = ""
 	}
-	f := flow{Provider: id, State: random(), Nonce: random(), Verifier: oauth2.GenerateVerifier(), Next: next, Until: p.now().Add(FlowLife)}
+	f := flow{Provider: id, State: random(), Nonce: random(), Verifier: oauth2.GenerateVerifier(), Next: next, Until: p.now().Add(audit.SignInLife)}
 	if kept, err = p.sealer.seal(f); err != nil {
 		return "", "", err
 	}
