@@ -16,6 +16,8 @@ var pageMatrix = map[string]string{
 	"GET /":                                   "yyyys",
 	"GET /sign-in":                            "yyyyy",
 	"POST /sign-in":                           "sssss", // without a link that works
+	"GET /sign-in/oidc/:provider":             "xxxxx", // there is none
+	"GET /sign-in/oidc/:provider/callback":    "xxxxx",
 	"POST /sign-out":                          "yyyyy",
 	"GET /login-history":                      "yyyys",
 	"GET /operation-logs":                     "yyyfs",
