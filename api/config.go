@@ -34,6 +34,7 @@ type Directory interface {
 	Member(ctx context.Context, organization, id string) (audit.Member, error)
 	Members(ctx context.Context, organization string, filter audit.MemberFilter) ([]audit.Member, error)
 	PutMember(ctx context.Context, member audit.Member) (audit.Member, error)
+	CountMembers(ctx context.Context, organization string, filter audit.MemberFilter) (int, error)
 }
 
 // Keys keeps API keys, like store.Keys.

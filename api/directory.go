@@ -213,6 +213,7 @@ func (s *Server) putMember(r *request) error {
 	}
 	member := in.over(before)
 	member.ID, member.Organization, member.Version = id, r.by.Organization, version
+	settleProvisioned(before, &member)
 	if member, err = s.changeMember(r, before, member); err != nil {
 		return err
 	}

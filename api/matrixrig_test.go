@@ -99,6 +99,12 @@ func (m *matrix) reminder(organization, id, owner string) {
 	must(m.t, err)
 }
 
+// user makes a member who is there to be deleted.
+func (m *matrix) user(organization, id, _ string) {
+	m.t.Helper()
+	m.putMember(audit.Member{ID: id, Organization: organization, Name: id, Role: audit.RoleMember, Status: audit.MemberActive})
+}
+
 // key makes a key that nobody uses.
 func (m *matrix) key(organization, id, owner string) {
 	m.t.Helper()
@@ -135,9 +141,9 @@ func (m *matrix) request(c matrixCase, allowed bool) call {
 		owner = "u_creator"
 	}
 	id := m.thing(c, owner, (method == http.MethodDelete || strings.HasSuffix(path, "/rotate")) && allowed)
-	more := strings.NewReplacer("{&log}", logParam("&log=%s", c.log), "{logs}", logParam(`,"log":[%q]`, c.log), "{log}", string(c.log), "{action}", matrixActions[c.log],
+	more := strings.NewReplacer("{&log}", logParam("&log=%s", c.log), "{logs}", logParam(`,"log":[%q]`, c.log), "{unique}", newID(), "{log}", string(c.log), "{action}", matrixActions[c.log],
 		"{role}", string(cmp.Or(matrixMembers[owner], audit.RoleMember)), "{version}", fmt.Sprint(m.version(c, id)))
-	path = strings.NewReplacer("{id}", id, "{token}", id, "{name}", "events.csv", "{organization}/{delivery}", id).Replace(path)
+	path = strings.NewReplacer("{id}", id, "{token}", id, "{name}", "events.csv", "{urn}", "urn:ietf:params:scim:schemas:core:2.0:User", "{type}", "User", "{organization}/{delivery}", id).Replace(path)
 	if c.line.query != "" {
 		path += "?" + more.Replace(c.line.query)
 	}
@@ -189,7 +195,7 @@ func (m *matrix) thing(c matrixCase, owner string, fresh bool) string {
 	}
 	if fresh {
 		id = newID()
-		map[kind]func(organization, id, owner string){ofExport: m.export, ofReminder: m.reminder, ofKey: m.key}[c.line.kind](organization, id, owner)
+		map[kind]func(organization, id, owner string){ofExport: m.export, ofReminder: m.reminder, ofKey: m.key, ofUser: m.user}[c.line.kind](organization, id, owner)
 	}
 	return id
 }

@@ -23,6 +23,7 @@ const (
 	ofEvent    kind = "event"
 	ofMember   kind = "member"
 	ofCard     kind = "card"
+	ofUser     kind = "user" // a member who is there to be deleted
 	ofExport   kind = "export"
 	ofReminder kind = "reminder"
 	ofMessage  kind = "message"
@@ -50,6 +51,8 @@ const (
 	matrixEvent    = `{"time":"2026-11-24T11:59:00Z","log":"{log}","action":"{action}","actor":{"id":"u_x"}}`
 	matrixReminder = `{"name":"r","actions":["contacts.*"],"channels":["inbox"],"recipients":[{"member":"u_creator"}],"version":{version}}`
 	matrixMember   = `{"name":"Somebody","role":"{role}","version":{version}}`
+	matrixUser     = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"{unique}"}`
+	matrixPatch    = `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"Replace","path":"active","value":"True"}]}`
 	matrixTwilio   = "MessageSid=SM1&MessageStatus=delivered"
 )
 
@@ -89,6 +92,17 @@ var matrixTable = []matrixLine{
 	{route: "POST /v1/keys", scope: audit.ScopeAdmin, reach: "aa--", ok: 201, body: `{"name":"k","scopes":["events:read"]}`},
 	{route: "POST /v1/keys/{id}/rotate", scope: audit.ScopeAdmin, reach: "aa--", ok: 201, kind: ofKey},
 	{route: "DELETE /v1/keys/{id}", scope: audit.ScopeAdmin, reach: "aa--", ok: 204, kind: ofKey},
+	{route: "GET /scim/v2/ServiceProviderConfig", scope: audit.ScopeMembers, reach: "aa--", ok: 200},
+	{route: "GET /scim/v2/Schemas", scope: audit.ScopeMembers, reach: "aa--", ok: 200},
+	{route: "GET /scim/v2/Schemas/{urn}", scope: audit.ScopeMembers, reach: "aa--", ok: 200},
+	{route: "GET /scim/v2/ResourceTypes", scope: audit.ScopeMembers, reach: "aa--", ok: 200},
+	{route: "GET /scim/v2/ResourceTypes/{type}", scope: audit.ScopeMembers, reach: "aa--", ok: 200},
+	{route: "GET /scim/v2/Users", scope: audit.ScopeMembers, reach: "aa--", ok: 200},
+	{route: "POST /scim/v2/Users", scope: audit.ScopeMembers, reach: "aa--", ok: 201, body: matrixUser},
+	{route: "GET /scim/v2/Users/{id}", scope: audit.ScopeMembers, reach: "aa--", ok: 200, kind: ofMember},
+	{route: "PUT /scim/v2/Users/{id}", scope: audit.ScopeMembers, reach: "aa--", ok: 200, kind: ofMember, body: matrixUser},
+	{route: "PATCH /scim/v2/Users/{id}", scope: audit.ScopeMembers, reach: "aa--", ok: 200, kind: ofMember, body: matrixPatch},
+	{route: "DELETE /scim/v2/Users/{id}", scope: audit.ScopeMembers, reach: "aa--", ok: 204, kind: ofUser},
 	{route: "GET /v1/unsubscribe/{token}", open: true, ok: 200, kind: ofToken},
 	{route: "POST /v1/unsubscribe/{token}", open: true, ok: 200, kind: ofToken},
 	{route: "POST /v1/callbacks/twilio/{organization}/{delivery}", open: true, ok: 204, kind: ofDelivery, body: matrixTwilio},

@@ -12,7 +12,6 @@ import (
 // they come by: who may change whom, the record of it and what follows from it are the same for all.
 func (s *Server) changeMember(r *request, before, after audit.Member) (audit.Member, error) {
 	after.UpdatedAt = s.now().UTC().Truncate(audit.TimePrecision)
-	settleProvisioned(before, &after)
 	if err := after.Validate(); err != nil {
 		return audit.Member{}, err
 	}

@@ -26,6 +26,7 @@ type endpoint struct {
 	ingest bool // it has the deadline of taking events in
 	stream bool // it has no deadline
 	health bool // it is there where nothing else is
+	scim   bool // its errors are SCIM's
 	handle func(*Server, *request) error
 }
 
@@ -48,6 +49,7 @@ func keyed(method, path string, scope audit.Scope, handle func(*Server, *request
 
 func (e endpoint) ingesting() endpoint { e.ingest = true; return e }
 func (e endpoint) streaming() endpoint { e.stream = true; return e }
+func (e endpoint) ofSCIM() endpoint    { e.scim = true; return e }
 func (e endpoint) ofHealth() endpoint  { e.health = true; return e }
 
 // endpoints is the whole API. Where a fixed path and one with a parameter could both match, the fixed one stands first.
@@ -91,6 +93,17 @@ func init() {
 		keyed(post, "/v1/keys", audit.ScopeAdmin, (*Server).createKey),
 		keyed(post, "/v1/keys/{id}/rotate", audit.ScopeAdmin, (*Server).rotateKey),
 		keyed(del, "/v1/keys/{id}", audit.ScopeAdmin, (*Server).revokeKey),
+		keyed(get, "/scim/v2/ServiceProviderConfig", audit.ScopeMembers, (*Server).scim).ofSCIM(),
+		keyed(get, "/scim/v2/Schemas", audit.ScopeMembers, (*Server).scim).ofSCIM(),
+		keyed(get, "/scim/v2/Schemas/{urn}", audit.ScopeMembers, (*Server).scim).ofSCIM(),
+		keyed(get, "/scim/v2/ResourceTypes", audit.ScopeMembers, (*Server).scim).ofSCIM(),
+		keyed(get, "/scim/v2/ResourceTypes/{type}", audit.ScopeMembers, (*Server).scim).ofSCIM(),
+		keyed(get, "/scim/v2/Users", audit.ScopeMembers, (*Server).scim, scimListParams...).ofSCIM(),
+		keyed(post, "/scim/v2/Users", audit.ScopeMembers, (*Server).scim, scimParams...).ofSCIM(),
+		keyed(get, "/scim/v2/Users/{id}", audit.ScopeMembers, (*Server).scim, scimParams...).ofSCIM(),
+		keyed(put, "/scim/v2/Users/{id}", audit.ScopeMembers, (*Server).scim, scimParams...).ofSCIM(),
+		keyed(http.MethodPatch, "/scim/v2/Users/{id}", audit.ScopeMembers, (*Server).scim, scimParams...).ofSCIM(),
+		keyed(del, "/scim/v2/Users/{id}", audit.ScopeMembers, (*Server).scim).ofSCIM(),
 		open(get, "/v1/unsubscribe/{token}", (*Server).showUnsubscribe),
 		open(post, "/v1/unsubscribe/{token}", (*Server).unsubscribe),
 		open(post, "/v1/callbacks/twilio/{organization}/{delivery}", (*Server).twilioCallback),

@@ -54,6 +54,9 @@ func (s *Server) serve(e *endpoint) fiber.Handler {
 		if err := s.guard(e, r); err != nil {
 			r.kept = false
 			s.fail(c, r.id, err)
+			if e.scim {
+				s.failSCIM(c, err)
+			}
 		}
 		s.tellLimits(r, e.Path)
 		if !r.kept {

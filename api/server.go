@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/elimity-com/scim"
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
 
@@ -38,6 +39,8 @@ type Server struct {
 	docs    documents
 	pages   Pages // nil: there are none
 	linkKey linkKey
+	// directory is SCIM's.
+	directory scim.Server
 	// creators is held while a creator stops being one.
 	creators sync.Mutex
 	// failures are sign-ins that failed.
@@ -79,6 +82,7 @@ func New(cfg Config) *Server {
 	s.addresses.limit, s.addresses.burst = limitOf(cfg.Limits.AddressPerSecond), cfg.Limits.AddressBurst
 	s.badKeys = failures{burst: cfg.Limits.FailedKeys, every: time.Second, what: "keys"}
 	s.follow = newFollowers(cfg.Events, cfg.Limits.StreamInterval, cfg.Logger)
+	s.directory = scimServer(cfg.PublicURL)
 	s.docs = mustDocuments(cfg.Version)
 	s.app = fiber.New(fiber.Config{
 		Immutable: true, CaseSensitive: true, StrictRouting: true,
