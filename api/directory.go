@@ -115,8 +115,7 @@ func (s *Server) listMembers(r *request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.record(r.ctx, r, r.by, entry{action: audit.ActionMembersListed, message: r.by.MemberName + " listed members",
-		metadata: map[string]string{"q": text, "status": status, "role": role}}); err != nil {
+	if err := s.recordMembersListed(r, text, status, role, after); err != nil {
 		return err
 	}
 	cards := make([]cardView, len(members))
@@ -124,6 +123,20 @@ func (s *Server) listMembers(r *request) error {
 		cards[i] = viewCard(m)
 	}
 	return r.json(http.StatusOK, list("members", cards, len(members) == limit, func() string { return members[len(members)-1].ID }))
+}
+
+// recordMembersListed records a search of the directory. Its later pages belong to the same search.
+func (s *Server) recordMembersListed(r *request, text, status, role, after string) error {
+	e := entry{action: audit.ActionMembersListed, message: r.by.MemberName + " listed members", metadata: map[string]string{"q": text, "status": status, "role": role}}
+	what := strings.Join([]string{text, status, role}, "\x00")
+	if after != "" {
+		return s.recordView(r.ctx, r, e, what)
+	}
+	if err := s.record(r.ctx, r, r.by, e); err != nil {
+		return err
+	}
+	s.views.note(viewOf(r.by, e.action, what), s.now())
+	return nil
 }
 
 // list makes the answer of a list, with a cursor where more may follow.

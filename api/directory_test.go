@@ -163,7 +163,7 @@ func TestAKeyIsShownOnceAndWorksAtOnce(t *testing.T) {
 	g.do(call{method: "DELETE", path: "/v1/keys/" + made.ID, key: "admin"}).want(204) // again: nothing more
 	g.do(call{method: "DELETE", path: "/v1/keys/nothing", key: "admin"}).want(404)
 	g.do(call{method: "GET", path: "/v1/events", key: "new"}).want(401)
-	want := []string{"audit_trail.events.searched success", "audit_trail.key.created success", "audit_trail.key.refused failure", "audit_trail.key.revoked success"}
+	want := []string{"audit_trail.events.searched success", "audit_trail.key.created success", "audit_trail.key.refused failure", "audit_trail.key.revoked success", "audit_trail.keys.listed success"}
 	eventually(t, "the trail of all that", func() bool { return slices.Equal(g.trail("acme"), want) })
 	if strings.Contains(g.log.String(), made.Secret) {
 		t.Error("the log holds the secret")

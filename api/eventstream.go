@@ -47,7 +47,7 @@ type eventMatcher struct {
 }
 
 // reading are the actions by which looking at the trail announces itself.
-var reading = []string{audit.ActionEventsSearched, audit.ActionEventViewed, audit.ActionSummaryViewed, audit.ActionMemberViewed, audit.ActionMembersListed}
+var reading = audit.ReadingActions()
 
 func newEventMatcher(q audit.Query, by audit.Principal) (eventMatcher, error) {
 	m := eventMatcher{query: q}
@@ -96,8 +96,9 @@ func (s *Server) streamEvents(r *request) error {
 		defer cancel()
 		first, err := e.begin(ctx, last != "")
 		if err == nil {
-			err = s.record(ctx, r, r.by, entry{action: audit.ActionEventsSearched, message: r.by.MemberName + " followed events",
-				metadata: map[string]string{"query": q.Values().Encode(), "shown": strconv.Itoa(len(e.caught))}})
+			query := q.Values().Encode()
+			err = s.recordView(ctx, r, entry{action: audit.ActionEventsSearched, message: r.by.MemberName + " followed events",
+				metadata: map[string]string{"query": query, "shown": strconv.Itoa(len(e.caught))}}, "follow "+query)
 		}
 		if err != nil {
 			e.close()

@@ -128,6 +128,11 @@ func (s *Server) createExport(r *request) error {
 		return err
 	}
 	if dryRun == "true" {
+		query := e.Query.Values().Encode()
+		if err := s.recordView(r.ctx, r, entry{action: audit.ActionSummaryViewed, message: r.by.MemberName + " counted what an export would hold",
+			metadata: map[string]string{"query": query}}, query); err != nil {
+			return err
+		}
 		return r.json(http.StatusOK, countView{Matched: e.Matched, Rows: e.Rows, Truncated: e.Truncated, Files: filesOf(e.Rows)})
 	}
 	return s.startExportOnce(r, e)
@@ -218,6 +223,9 @@ func (s *Server) listExports(r *request) error {
 	if err != nil {
 		return cursorError(err)
 	}
+	if err := s.recordView(r.ctx, r, entry{action: audit.ActionExportsListed, message: r.by.MemberName + " listed exports"}, ""); err != nil {
+		return err
+	}
 	views := make([]exportView, len(exports))
 	for i, e := range exports {
 		views[i] = s.viewExport(e)
@@ -237,6 +245,15 @@ func cursorError(err error) error {
 func (s *Server) getExport(r *request) error {
 	e, err := s.export(r)
 	if err != nil {
+		return err
+	}
+	return s.showExport(r, e)
+}
+
+// showExport records that the caller looks at the export, and answers with it.
+func (s *Server) showExport(r *request, e audit.Export) error {
+	if err := s.recordView(r.ctx, r, entry{action: audit.ActionExportViewed, message: r.by.MemberName + " looked at an export",
+		targets: []audit.Target{{Type: "export", ID: e.ID}}}, e.ID); err != nil {
 		return err
 	}
 	return r.json(http.StatusOK, s.viewExport(e))
@@ -265,7 +282,7 @@ func (s *Server) deleteExport(r *request) error {
 	}
 	before := standingOf(e, s.now())
 	if before != audit.ExportRunning && before != audit.ExportReady {
-		return r.json(http.StatusOK, s.viewExport(e))
+		return s.showExport(r, e)
 	}
 	trail := entry{action: audit.ActionExportRevoked, message: r.by.MemberName + " took an export back", targets: []audit.Target{{Type: "export", ID: e.ID}}}
 	if before == audit.ExportRunning {

@@ -61,7 +61,7 @@ func TestAnExportSaysWhatItHoldsBeforeItStarts(t *testing.T) {
 	if all := into[countView](g.do(call{method: "POST", path: "/v1/exports?dry_run=true", key: "contact", body: `{"log":["login"],"mode":"all"}`}).want(200)); all != (countView{Matched: 20007, Rows: 20007, Files: 2}) {
 		t.Errorf("counts = %+v", all)
 	}
-	if got := g.trail("acme"); got != nil || len(g.jobs.calls) != 0 {
+	if got := g.trail("acme"); !slices.Equal(got, []string{"audit_trail.summary.viewed success"}) || len(g.jobs.calls) != 0 {
 		t.Errorf("a dry run left %v and %v", got, g.jobs.calls)
 	}
 	a := g.do(call{method: "POST", path: "/v1/exports", key: "contact", body: `{"log":["login"],"q":"failed","from":"2026-11-01","format":"xlsx"}`}).want(202)
@@ -73,7 +73,7 @@ func TestAnExportSaysWhatItHoldsBeforeItStarts(t *testing.T) {
 	if a.header.Get("Location") != "/v1/exports/"+e.ID || !g.jobs.has("start acme %s", e.ID) {
 		t.Errorf("Location = %q, jobs = %v", a.header.Get("Location"), g.jobs.calls)
 	}
-	if got := g.trail("acme"); !slices.Equal(got, []string{"audit_trail.export.requested success"}) {
+	if got := g.trail("acme"); !slices.Equal(got, []string{"audit_trail.export.requested success", "audit_trail.summary.viewed success"}) {
 		t.Errorf("trail = %v", got)
 	}
 }
@@ -154,12 +154,12 @@ func TestAReadyFileIsDownloadedByThoseWhoMay(t *testing.T) {
 		g.do(call{method: "DELETE", path: "/v1/exports/" + e.ID, key: key}).want(404)
 		g.do(call{method: "POST", path: "/v1/exports/" + e.ID + "/again", key: key}).want(404)
 	}
-	want := append(slices.Repeat([]string{"audit_trail.export.downloaded success"}, 3), "audit_trail.export.requested success")
+	want := append(slices.Repeat([]string{"audit_trail.export.downloaded success"}, 3), "audit_trail.export.requested success", "audit_trail.export.viewed success")
 	if got := g.trail("acme"); !slices.Equal(got, want) {
 		t.Errorf("trail = %v", got)
 	}
 	head := g.do(call{method: "HEAD", path: path, key: "contact"}).want(200)
-	if head.header.Get("Content-Length") != fmt.Sprint(len(content)) || len(g.trail("acme")) != 4 {
+	if head.header.Get("Content-Length") != fmt.Sprint(len(content)) || len(g.trail("acme")) != 5 {
 		t.Errorf("HEAD = %v, trail %v", head.header, g.trail("acme"))
 	}
 	eventually(t, "closing every file", func() bool { g.files.mu.Lock(); defer g.files.mu.Unlock(); return g.files.open == 0 })
@@ -235,7 +235,8 @@ func TestDeletingCancelsARunningExportAndRevokesAReadyOne(t *testing.T) {
 		g.do(call{method: "GET", path: "/v1/exports/" + id + "/files/events%201.csv", key: "contact"}).want(410)
 		g.do(call{method: "DELETE", path: "/v1/exports/" + id, key: "contact"}).want(200) // again: nothing more
 	}
-	want := []string{"audit_trail.export.cancelled success", "audit_trail.export.requested success", "audit_trail.export.requested success", "audit_trail.export.revoked success"}
+	want := []string{"audit_trail.export.cancelled success", "audit_trail.export.requested success", "audit_trail.export.requested success", "audit_trail.export.revoked success",
+		"audit_trail.export.viewed success", "audit_trail.export.viewed success"}
 	if got := g.trail("acme"); !slices.Equal(got, want) {
 		t.Errorf("trail = %v", got)
 	}

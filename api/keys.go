@@ -34,6 +34,9 @@ func (s *Server) listKeys(r *request) error {
 	if err != nil {
 		return err
 	}
+	if err := s.recordView(r.ctx, r, entry{action: audit.ActionKeysListed, message: r.by.MemberName + " listed API keys"}, ""); err != nil {
+		return err
+	}
 	for i := range keys {
 		if keys[i].Scopes == nil {
 			keys[i].Scopes = []audit.Scope{}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/audittrail/audittrail/audit"
@@ -76,8 +77,9 @@ func (s *Server) previewReminder(r *request) error {
 	if err := s.rehearse(r, p); err != nil {
 		return err
 	}
-	if err := s.record(r.ctx, r, r.by, entry{action: audit.ActionEventsSearched, message: r.by.MemberName + " tried out a reminder on past events",
-		metadata: map[string]string{"query": p.query.Values().Encode(), "shown": strconv.Itoa(len(p.view.Examples))}}); err != nil {
+	if err := s.recordView(r.ctx, r, entry{action: audit.ActionEventsSearched, message: r.by.MemberName + " tried out a reminder on past events",
+		metadata: map[string]string{"query": p.query.Values().Encode(), "shown": strconv.Itoa(len(p.view.Examples))}},
+		"preview "+strings.Join(p.reminder.Actions, " ")); err != nil { // without the times, which move on
 		return err
 	}
 	return r.json(http.StatusOK, p.view)

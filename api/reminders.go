@@ -151,6 +151,9 @@ func (s *Server) listReminders(r *request) error {
 	if err != nil {
 		return err
 	}
+	if err := s.recordView(r.ctx, r, remindersListed(r.by), ""); err != nil {
+		return err
+	}
 	views := []reminderView{}
 	for _, m := range reminders {
 		if r.by.Reaches(audit.ScopeReminders, m.CreatedBy) {
@@ -164,6 +167,9 @@ func (s *Server) listReminders(r *request) error {
 func (s *Server) getReminder(r *request) error {
 	m, err := s.reminder(r)
 	if err != nil {
+		return err
+	}
+	if err := s.recordView(r.ctx, r, reminderEntry(r.by, m, audit.ActionReminderViewed, "looked at"), m.ID); err != nil {
 		return err
 	}
 	setVersion(r, m.Version)
@@ -235,6 +241,10 @@ func (s *Server) storeReminder(r *request, m audit.Reminder, action, verb string
 	return r.json(status, view)
 }
 
+func remindersListed(by audit.Principal) entry {
+	return entry{action: audit.ActionRemindersListed, message: by.MemberName + " listed reminders"}
+}
+
 func reminderEntry(by audit.Principal, m audit.Reminder, action, verb string) entry {
 	return entry{action: action, message: by.MemberName + " " + verb + " the reminder " + m.Name,
 		targets: []audit.Target{{Type: "reminder", ID: m.ID, Name: m.Name}}}
@@ -298,5 +308,21 @@ func (s *Server) listDeliveries(r *request) error {
 	if err != nil {
 		return cursorError(err)
 	}
+	if err := s.recordDeliveries(r, m, limit == 1 && after == ""); err != nil {
+		return err
+	}
 	return r.json(http.StatusOK, list("deliveries", deliveries, len(deliveries) == limit, func() string { return deliveries[len(deliveries)-1].ID }))
+}
+
+// recordDeliveries records a look at what a reminder sent. The newest delivery alone is what pages show beside a reminder: it is part of looking at that
+// reminder, or at the list of them.
+func (s *Server) recordDeliveries(r *request, m audit.Reminder, newestAlone bool) error {
+	switch {
+	case !newestAlone:
+		return s.recordView(r.ctx, r, reminderEntry(r.by, m, audit.ActionDeliveriesListed, "looked at the deliveries of"), m.ID)
+	case s.views.goesOn(viewOf(r.by, audit.ActionReminderViewed, m.ID), s.now()):
+		return nil
+	default:
+		return s.recordView(r.ctx, r, remindersListed(r.by), "")
+	}
 }

@@ -65,7 +65,8 @@ func TestAReminderIsMadeReadChangedAndDeleted(t *testing.T) {
 	}
 	g.do(call{method: "DELETE", path: path, key: "admin"}).want(204)
 	g.do(call{method: "GET", path: path, key: "admin"}).want(404)
-	trail := []string{"audit_trail.reminder.created success", "audit_trail.reminder.created success", "audit_trail.reminder.deleted success", "audit_trail.reminder.updated success"}
+	trail := []string{"audit_trail.reminder.created success", "audit_trail.reminder.created success", "audit_trail.reminder.deleted success", "audit_trail.reminder.updated success",
+		"audit_trail.reminder.viewed success", "audit_trail.reminders.listed success", "audit_trail.reminders.listed success"}
 	if got := g.trail("acme"); !slices.Equal(got, trail) {
 		t.Errorf("trail = %v", got)
 	}

@@ -50,6 +50,8 @@ type Server struct {
 	badKeys   failures
 	// refusals are keys that did not work.
 	refusals refusals
+	// views are what is on record as being looked at.
+	views views
 
 	// base ends when Shutdown has waited long enough; the context of every request is made of it.
 	base     context.Context

@@ -22,6 +22,8 @@ const (
 	ActionEventsSearched       = "audit_trail.events.searched"
 	ActionEventViewed          = "audit_trail.event.viewed"
 	ActionSummaryViewed        = "audit_trail.summary.viewed"
+	ActionExportsListed        = "audit_trail.exports.listed"
+	ActionExportViewed         = "audit_trail.export.viewed"
 	ActionExportRequested      = "audit_trail.export.requested"
 	ActionExportReady          = "audit_trail.export.ready"
 	ActionExportFailed         = "audit_trail.export.failed"
@@ -29,11 +31,15 @@ const (
 	ActionExportCancelled      = "audit_trail.export.cancelled"
 	ActionExportRevoked        = "audit_trail.export.revoked"
 	ActionExportExpired        = "audit_trail.export.expired"
+	ActionRemindersListed      = "audit_trail.reminders.listed"
+	ActionReminderViewed       = "audit_trail.reminder.viewed"
+	ActionDeliveriesListed     = "audit_trail.deliveries.listed"
 	ActionReminderCreated      = "audit_trail.reminder.created"
 	ActionReminderUpdated      = "audit_trail.reminder.updated"
 	ActionReminderDeleted      = "audit_trail.reminder.deleted"
 	ActionReminderTested       = "audit_trail.reminder.tested"
 	ActionReminderUnsubscribed = "audit_trail.reminder.unsubscribed"
+	ActionKeysListed           = "audit_trail.keys.listed"
 	ActionKeyCreated           = "audit_trail.key.created"
 	ActionKeyRevoked           = "audit_trail.key.revoked"
 	ActionKeyRotated           = "audit_trail.key.rotated"
@@ -48,6 +54,13 @@ const (
 	ActionOrganizationUpdated  = "audit_trail.organization.updated"
 	ActionRetentionRan         = "audit_trail.retention.ran"
 )
+
+// ReadingActions returns the actions by which looking at the trail records itself. Lists and streams in which every look adds a row soon show nothing
+// else, so that those for people leave them out unless they are asked for.
+func ReadingActions() []string {
+	return []string{ActionEventsSearched, ActionEventViewed, ActionSummaryViewed, ActionMemberViewed, ActionMembersListed, ActionExportsListed, ActionExportViewed,
+		ActionRemindersListed, ActionReminderViewed, ActionDeliveriesListed, ActionKeysListed}
+}
 
 // Catalogue returns every built-in action, by range. The caller may change the slice.
 func Catalogue() []ActionInfo { return slices.Clone(catalogue) }
@@ -113,9 +126,11 @@ var loginActions = []ActionInfo{
 }
 
 var auditTrailActions = []ActionInfo{
-	{Action: ActionEventsSearched, Title: "Search events", Description: "Someone searched or listed events."},
+	{Action: ActionEventsSearched, Title: "Search events", Description: "Someone searched, listed or followed events."},
 	{Action: ActionEventViewed, Title: "View event", Description: "Someone opened one event."},
-	{Action: ActionSummaryViewed, Title: "View summary", Description: "Someone looked at counts of events."},
+	{Action: ActionSummaryViewed, Title: "View summary", Description: "Someone looked at counts of events, also before an export."},
+	{Action: ActionExportsListed, Title: "List exports", Description: "Someone looked at the list of exports."},
+	{Action: ActionExportViewed, Title: "View export", Description: "Someone looked at an export and how far it is."},
 	{Action: ActionExportRequested, Title: "Request export", Description: "Someone asked for events as files."},
 	{Action: ActionExportReady, Title: "Finish export", Description: "The files of an export became ready."},
 	{Action: ActionExportFailed, Title: "Fail export", Description: "An export could not be finished."},
@@ -123,11 +138,15 @@ var auditTrailActions = []ActionInfo{
 	{Action: ActionExportCancelled, Title: "Cancel export", Description: "Someone stopped an export before it was ready."},
 	{Action: ActionExportRevoked, Title: "Revoke export", Description: "Someone took the files of an export back before they expired."},
 	{Action: ActionExportExpired, Title: "Expire export", Description: "The files of an export were deleted when their 24 hours were over."},
+	{Action: ActionRemindersListed, Title: "List reminders", Description: "Someone looked at the list of reminders."},
+	{Action: ActionReminderViewed, Title: "View reminder", Description: "Someone looked at the settings of a reminder."},
+	{Action: ActionDeliveriesListed, Title: "View deliveries", Description: "Someone looked at what a reminder sent, and to whom."},
 	{Action: ActionReminderCreated, Title: "Create reminder", Description: "Someone created a reminder."},
 	{Action: ActionReminderUpdated, Title: "Edit reminder", Description: "Someone changed, paused or resumed a reminder."},
 	{Action: ActionReminderDeleted, Title: "Delete reminder", Description: "Someone deleted a reminder."},
 	{Action: ActionReminderTested, Title: "Test reminder", Description: "Someone sent a test message of a reminder."},
 	{Action: ActionReminderUnsubscribed, Title: "Unsubscribe from reminder", Description: "A recipient opted out of a channel of a reminder."},
+	{Action: ActionKeysListed, Title: "List API keys", Description: "Someone looked at the list of API keys."},
 	{Action: ActionKeyCreated, Title: "Create API key", Description: "Someone created an API key of the audit trail."},
 	{Action: ActionKeyRevoked, Title: "Revoke API key", Description: "Someone revoked an API key of the audit trail."},
 	{Action: ActionKeyRotated, Title: "Rotate API key", Description: "Someone gave an API key of the audit trail a new secret."},

@@ -21,14 +21,11 @@ var presets = []preset{
 	{"", "All six months", 0}, {"today", "Today", 1}, {"7d", "Last 7 days", 7}, {"30d", "Last 30 days", 30}, {"90d", "Last 90 days", 90}, {"range", "From … to …", 0},
 }
 
-// readingActions are recorded when somebody looks at the trail. A list in which every look adds a row soon shows nothing else, so they are left out unless
-// they are asked for. What else the trail records of itself, exports and keys above all, matters too much to be left out.
-var readingActions = []string{audit.ActionEventsSearched, audit.ActionEventViewed, audit.ActionSummaryViewed, audit.ActionMemberViewed, audit.ActionMembersListed}
-
-// hideReading leaves readingActions out.
+// hideReading leaves out what is recorded when somebody looks at the trail. What else the trail records of itself, exports and keys above all, matters too
+// much to be left out.
 var hideReading = func() audit.And {
 	var all audit.And
-	for _, action := range readingActions {
+	for _, action := range audit.ReadingActions() {
 		all = append(all, audit.Not{Expr: audit.Qualifier{Field: audit.FieldAction, Value: action}})
 	}
 	return all

@@ -274,3 +274,17 @@ func TestANewDispatcherTakesUpWhatTemporalLost(t *testing.T) {
 		}
 	})
 }
+
+func TestAReminderOfTheTrailItselfDoesNotFeedItself(t *testing.T) {
+	r := newRig(t)
+	r.reminder("r1", func(x *audit.Reminder) { x.Actions = []string{"audit_trail.*"} })
+	searched := func(i int, e *audit.Event) { e.Action = audit.ActionEventsSearched }
+	r.after(10*time.Second, func() { r.add(org, 2, searched) })
+	r.dispatchFor(10*time.Minute, "r1") // 20 looks at the tail
+	if n := r.hand.matches("r1"); n != 2 {
+		t.Errorf("%d matches of two records were handed over", n)
+	}
+	if own := r.own(org); len(own) != 1 || len(own[audit.ActionEventsSearched]) != 2 {
+		t.Errorf("reading for the reminder made records: %v", own)
+	}
+}
