@@ -285,7 +285,7 @@ func TestRepeatedRetentionIsRecordedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := &Retention{Index: index, Records: store, Own: index, Files: files, Clock: clock, Logger: slog.New(slog.DiscardHandler)}
-	in := RecordRetentionInput{Run: "retention-1", Report: audit.RetentionReport{Horizon: start, Problems: []string{"an index is overdue"}}}
+	in := RecordRetentionInput{Run: "retention-1", Report: Retained{RetentionReport: audit.RetentionReport{Horizon: start, Problems: []string{"an index is overdue"}}}}
 	for range 2 {
 		if _, err := environment(t, a).ExecuteActivity(a.RecordRetention, in); err != nil {
 			t.Fatal(err)

@@ -23,6 +23,8 @@ type RetentionRecords interface {
 	Export(ctx context.Context, organization, id string) (audit.Export, error)
 	DeleteSessions(ctx context.Context, organization string, before time.Time) (int, error)
 	DeleteLoginLinks(ctx context.Context, organization string, before time.Time) (int, error)
+	DeleteDeliveries(ctx context.Context, organization string, before time.Time, limit int) (int, error)
+	DeleteMessages(ctx context.Context, organization string, before time.Time, limit int) (int, error)
 }
 
 // signInsKept is how long sessions and links are kept when they have ended. What happened with them stands in the trail.
@@ -38,33 +40,71 @@ type Retention struct {
 	Logger  *slog.Logger
 }
 
-// Retain checks and applies the six months, and deletes sessions and links that ended more than a day ago.
-func (a *Retention) Retain(ctx context.Context) (audit.RetentionReport, error) {
+// Retained is what Retain did. Its JSON holds that of a report alone, which is in histories from before it deleted records.
+type Retained struct {
+	audit.RetentionReport
+	// Forgotten is what was deleted of each organization's records. A try that failed half way has deleted more than the one that is reported.
+	Forgotten map[string]Forgotten
+}
+
+// Forgotten counts records that were deleted.
+type Forgotten struct{ Deliveries, Messages, Sessions, LoginLinks int }
+
+// Retain checks and applies the six months, to events and to what reminders sent, and deletes sessions and links that ended more than a day ago.
+func (a *Retention) Retain(ctx context.Context) (Retained, error) {
 	report, err := a.Index.Retain(ctx)
+	done := Retained{RetentionReport: report}
 	if err != nil {
-		return report, err
+		return done, err
 	}
 	for _, problem := range report.Problems {
 		a.Logger.ErrorContext(ctx, "retention needs a person", "problem", problem)
 	}
-	return report, a.forgetSignIns(ctx)
+	done.Forgotten, err = a.forget(ctx)
+	return done, err
 }
 
-func (a *Retention) forgetSignIns(ctx context.Context) error {
+// forgetBatch is how many records are deleted at a time.
+const forgetBatch = 500
+
+// forget deletes what every organization's records no longer have to keep.
+func (a *Retention) forget(ctx context.Context) (map[string]Forgotten, error) {
 	organizations, err := a.Records.Organizations(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	before := now(a.Clock).Add(-signInsKept)
+	done := map[string]Forgotten{}
 	for _, org := range organizations {
-		if _, err := a.Records.DeleteSessions(ctx, org.ID, before); err != nil {
-			return err
-		}
-		if _, err := a.Records.DeleteLoginLinks(ctx, org.ID, before); err != nil {
-			return err
+		if done[org.ID], err = a.forgetOf(ctx, org.ID); err != nil {
+			return done, err
 		}
 	}
-	return nil
+	return done, nil
+}
+
+func (a *Retention) forgetOf(ctx context.Context, organization string) (done Forgotten, err error) {
+	ended, old := now(a.Clock).Add(-signInsKept), audit.Horizon(now(a.Clock))
+	if done.Sessions, err = a.Records.DeleteSessions(ctx, organization, ended); err != nil {
+		return done, err
+	}
+	if done.LoginLinks, err = a.Records.DeleteLoginLinks(ctx, organization, ended); err != nil {
+		return done, err
+	}
+	if done.Deliveries, err = inBatches(ctx, organization, old, a.Records.DeleteDeliveries); err != nil {
+		return done, err
+	}
+	done.Messages, err = inBatches(ctx, organization, old, a.Records.DeleteMessages)
+	return done, err
+}
+
+// inBatches deletes until nothing is left to be.
+func inBatches(ctx context.Context, organization string, before time.Time, some func(context.Context, string, time.Time, int) (int, error)) (all int, err error) {
+	for {
+		n, err := some(ctx, organization, before, forgetBatch)
+		if all += n; err != nil || n < forgetBatch {
+			return all, err
+		}
+	}
 }
 
 // SweptFiles says what SweepFiles found.
@@ -116,7 +156,7 @@ func (a *Retention) SweepFiles(ctx context.Context) (SweptFiles, error) {
 type RecordRetentionInput struct {
 	// Run names the run, so that recording it again changes nothing.
 	Run    string
-	Report audit.RetentionReport
+	Report Retained
 	Swept  SweptFiles
 }
 
@@ -133,8 +173,9 @@ func (a *Retention) RecordRetention(ctx context.Context, in RecordRetentionInput
 	}
 	for _, org := range organizations {
 		event := ownEvent(now(a.Clock), audit.ActionRetentionRan, audit.Target{Type: "retention", ID: in.Run},
-			fmt.Sprintf("Events from before %s are no longer kept", in.Report.Horizon.UTC().Format(audit.TimeLayout)),
-			map[string]string{"horizon": in.Report.Horizon.UTC().Format(audit.TimeLayout), "problems": strconv.Itoa(len(in.Report.Problems))})
+			fmt.Sprintf("Events, deliveries and messages from before %s are no longer kept", in.Report.Horizon.UTC().Format(audit.TimeLayout)),
+			map[string]string{"horizon": in.Report.Horizon.UTC().Format(audit.TimeLayout), "problems": strconv.Itoa(len(in.Report.Problems)),
+				"deliveries_deleted": strconv.Itoa(in.Report.Forgotten[org.ID].Deliveries), "messages_deleted": strconv.Itoa(in.Report.Forgotten[org.ID].Messages)})
 		event.Outcome = outcome
 		if _, err := a.Own.Append(ctx, org.ID, []*audit.Event{event}); err != nil {
 			return err

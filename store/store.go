@@ -116,6 +116,9 @@ type Deliveries interface {
 	Delivery(ctx context.Context, organization, id string) (audit.Delivery, error)
 	// Deliveries lists a reminder's deliveries, newest first, at most limit (1 to 1,000), behind the delivery of id after ("": from the newest).
 	Deliveries(ctx context.Context, organization, reminder, after string, limit int) ([]audit.Delivery, error)
+	// DeleteDeliveries deletes an organization's deliveries that were created before the time, the oldest first and at most limit (1 to 1,000), and
+	// returns how many: fewer than limit where none is left.
+	DeleteDeliveries(ctx context.Context, organization string, before time.Time, limit int) (int, error)
 }
 
 // Messages keeps Message Centers.
@@ -133,6 +136,8 @@ type Messages interface {
 	// MarkRead marks the messages of the ids as read at the time, or all where ids is nil. Ids of others' messages are ignored, and
 	// a message that was read keeps the time at which it first was.
 	MarkRead(ctx context.Context, organization, member string, ids []string, at time.Time) error
+	// DeleteMessages deletes an organization's messages, everyone's and read or not, as DeleteDeliveries deletes deliveries.
+	DeleteMessages(ctx context.Context, organization string, before time.Time, limit int) (int, error)
 }
 
 // Exports keeps export requests.

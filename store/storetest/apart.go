@@ -32,6 +32,8 @@ func unorganized(t *testing.T, e env) map[string]func(ctx context.Context) error
 		"DeleteSessions":   func(ctx context.Context) error { return second(e.DeleteSessions(ctx, "", at(1))) },
 		"CreateLoginLink":  func(ctx context.Context) error { return e.CreateLoginLink(ctx, link("", e.org, at(1))) },
 		"DeleteLoginLinks": func(ctx context.Context) error { return second(e.DeleteLoginLinks(ctx, "", at(1))) },
+		"DeleteDeliveries": func(ctx context.Context) error { return second(e.DeleteDeliveries(ctx, "", at(1), 10)) },
+		"DeleteMessages":   func(ctx context.Context) error { return second(e.DeleteMessages(ctx, "", at(1), 10)) },
 		"Reminder":         func(ctx context.Context) error { return second(e.Reminder(ctx, "", "x")) },
 		"Reminders":        func(ctx context.Context) error { return second(e.Reminders(ctx, "")) },
 		"DeleteReminder":   func(ctx context.Context) error { return e.DeleteReminder(ctx, "", "x") },

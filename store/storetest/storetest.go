@@ -66,6 +66,7 @@ func Run(t *testing.T, factory Factory) {
 		{"deliveries are listed newest first in pages", testDeliveryPages},
 		{"a message is added once", testMessages},
 		{"messages are listed newest first in pages", testMessagePages},
+		{"old deliveries and messages are deleted, the oldest first and so many at a time", testForget},
 		{"unread messages are a list of their own", testUnreadMessages},
 		{"one message is found by its id, by its member alone", testOneMessage},
 		{"messages are marked as read by id, or all", testMarkRead},

@@ -1,0 +1,26 @@
+package sqlite
+
+import (
+	"context"
+	"time"
+)
+
+// DeleteDeliveries is part of store.Deliveries.
+func (s *Store) DeleteDeliveries(ctx context.Context, organization string, before time.Time, limit int) (int, error) {
+	return s.deleteOldest(ctx, "deliveries", organization, before, limit)
+}
+
+// DeleteMessages is part of store.Messages.
+func (s *Store) DeleteMessages(ctx context.Context, organization string, before time.Time, limit int) (int, error) {
+	return s.deleteOldest(ctx, "messages", organization, before, limit)
+}
+
+// deleteOldest deletes a bounded number of rows, so that no transaction holds other writers up for long.
+func (s *Store) deleteOldest(ctx context.Context, table, organization string, before time.Time, limit int) (int, error) {
+	if err := validLimit(limit); err != nil {
+		return 0, err
+	}
+	n, err := s.exec(ctx, "delete old "+table, "DELETE FROM "+table+" WHERE organization = ?1 AND id IN (SELECT id FROM "+table+
+		" WHERE organization = ?1 AND created_at < ?2 ORDER BY created_at, id LIMIT ?3)", organization, toMillis(before), limit)
+	return int(n), err
+}
