@@ -18,8 +18,10 @@ import (
 type recordCase struct {
 	// action is what one use records, once. "" where nothing is: why says then what for.
 	action, why string
-	ask         func(fx recordFixture) call
-	stream      bool
+	// also is what follows from one use and is on record beside it.
+	also   []string
+	ask    func(fx recordFixture) call
+	stream bool
 }
 
 // recordFixture has one of everything that a route can be asked for.
@@ -28,6 +30,12 @@ type recordFixture struct{ reminder, export, key, unsubscribe string }
 const (
 	noData  = "it tells nothing of an organization"
 	ownData = "the Message Center is the member's own: reminders sent it to them, and the deliveries say so"
+)
+
+// What is sent by SCIM to make or replace a user, and to change one.
+const (
+	scimUserBody  = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"kim@example.com","displayName":"Kim","active":true}`
+	scimPatchBody = `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"displayName","value":"Kim"}]}`
 )
 
 func asked(method, path, key, body string) func(recordFixture) call {
@@ -89,6 +97,17 @@ var recordCases = map[string]recordCase{
 	"GET /v1/unsubscribe/{token}":                         {why: "the page asks and says nothing; mail scanners open it", ask: asked("GET", "{unsubscribe}", "", "")},
 	"POST /v1/unsubscribe/{token}":                        {action: audit.ActionReminderUnsubscribed, ask: form("POST", "{unsubscribe}")},
 	"POST /v1/callbacks/twilio/{organization}/{delivery}": {why: "Twilio says what became of a message; the delivery keeps it", ask: twilioReport},
+	"GET /scim/v2/ServiceProviderConfig":                  {why: noData, ask: asked("GET", "/scim/v2/ServiceProviderConfig", "admin", "")},
+	"GET /scim/v2/Schemas":                                {why: noData, ask: asked("GET", "/scim/v2/Schemas", "admin", "")},
+	"GET /scim/v2/Schemas/{urn}":                          {why: noData, ask: asked("GET", "/scim/v2/Schemas/urn:ietf:params:scim:schemas:core:2.0:User", "admin", "")},
+	"GET /scim/v2/ResourceTypes":                          {why: noData, ask: asked("GET", "/scim/v2/ResourceTypes", "admin", "")},
+	"GET /scim/v2/ResourceTypes/{type}":                   {why: noData, ask: asked("GET", "/scim/v2/ResourceTypes/User", "admin", "")},
+	"GET /scim/v2/Users":                                  {action: audit.ActionMembersListed, ask: asked("GET", "/scim/v2/Users", "admin", "")},
+	"POST /scim/v2/Users":                                 {action: audit.ActionMemberUpdated, ask: asked("POST", "/scim/v2/Users", "admin", scimUserBody)},
+	"GET /scim/v2/Users/{id}":                             {action: audit.ActionMemberViewed, ask: asked("GET", "/scim/v2/Users/m_1", "admin", "")},
+	"PUT /scim/v2/Users/{id}":                             {action: audit.ActionMemberUpdated, ask: asked("PUT", "/scim/v2/Users/m_1", "admin", scimUserBody)},
+	"PATCH /scim/v2/Users/{id}":                           {action: audit.ActionMemberUpdated, ask: asked("PATCH", "/scim/v2/Users/m_1", "admin", scimPatchBody)},
+	"DELETE /scim/v2/Users/{id}":                          {action: audit.ActionMemberUpdated, also: []string{audit.ActionKeyRevoked, audit.ActionKeyRevoked}, ask: asked("DELETE", "/scim/v2/Users/m_1", "admin", "")},
 	"GET /healthz":                                        {why: noData, ask: asked("GET", "/healthz", "", "")},
 	"GET /readyz":                                         {why: noData, ask: asked("GET", "/readyz", "", "")},
 	"GET /metrics":                                        {why: noData, ask: asked("GET", "/metrics", "", "")},
@@ -185,7 +204,9 @@ func testRecord(t *testing.T, c recordCase) {
 	}
 	want := slices.Clone(trail)
 	if c.action != "" {
-		want = append(want, c.action+" success")
+		for _, action := range append(c.also, c.action) {
+			want = append(want, action+" success")
+		}
 		slices.Sort(want)
 	}
 	if got := g.trail("acme"); !slices.Equal(got, want) {

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"net/http"
 	"net/url"
 	"slices"
 	"testing"
@@ -46,7 +47,7 @@ func TestAPageLeavesOneRecordOfWhatAPersonDid(t *testing.T) {
 	} {
 		g.clock.advance(time.Hour)
 		before := g.trailOf(admin)
-		if page := g.get(admin, path); page.StatusCode != 200 {
+		if page := g.get(admin, path); page.StatusCode != http.StatusOK {
 			t.Fatalf("%s = %d", path, page.StatusCode)
 		}
 		after := slices.Sorted(slices.Values(append(before, want...)))
@@ -60,7 +61,7 @@ func TestAPageThatBringsItselfUpToDateLeavesOneRecord(t *testing.T) {
 	g := newRig(t, 50)
 	admin := g.who(audit.RoleSystemAdmin)
 	started := g.post(admin, "/exports", url.Values{"log": {"login"}, "format": {"csv"}, "mode": {"latest"}, "once": {"once-1"}})
-	if started.StatusCode != 303 {
+	if started.StatusCode != http.StatusSeeOther {
 		t.Fatalf("the export = %d\n%s", started.StatusCode, started.text)
 	}
 	before := len(g.trailOf(admin))

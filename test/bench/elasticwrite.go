@@ -188,7 +188,7 @@ func (c *cluster) documents(ctx context.Context, events int) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	server := &http.Server{Handler: r} //nolint:gosec // one client, of this process
+	server := &http.Server{Handler: r}
 	go func() { _ = server.Serve(listener) }()
 	defer func() { _ = server.Close() }()
 	here := url.URL{Scheme: "http", User: target.User, Host: listener.Addr().String()}
