@@ -13,8 +13,8 @@ import (
 // maxOnce is how long the token of a form may be.
 const maxOnce = 64
 
-// newOnce makes the token of a form that makes something once.
-func newOnce() string { return rand.Text() }
+// newOnce makes the token of a form that makes something once. The secret of a key follows from it, so it is as long as the API wants there.
+func newOnce() string { return rand.Text() + rand.Text() }
 
 // once returns the token of the form. A form without one is none of ours: it gets a token, and makes something each time.
 func (r *request) once() string {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/audittrail/audittrail/audit"
 )
@@ -30,6 +31,19 @@ func (p *problem) Field(name string) string {
 	}
 	for _, f := range p.Fields {
 		if f.Field == name {
+			return f.Message
+		}
+	}
+	return ""
+}
+
+// anyOf is the message for the field or for one of its entries.
+func (p *problem) anyOf(name string) string {
+	if p == nil {
+		return ""
+	}
+	for _, f := range p.Fields {
+		if f.Field == name || strings.HasPrefix(f.Field, name+"[") {
 			return f.Message
 		}
 	}

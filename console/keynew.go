@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -8,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/audittrail/audittrail/audit"
 )
@@ -39,21 +41,17 @@ type newKeyView struct {
 	Scopes                     []scopeChoice
 	Days                       []string
 	Tomorrow                   string
-	Problem                    *problem
+	// Addresses are from where the key is to work, as they were typed.
+	Addresses string
+	Once      string
+	Problem   *problem
 }
 
 // ScopesError is what is wrong with the scopes, whichever of them it is.
-func (v newKeyView) ScopesError() string {
-	if v.Problem == nil {
-		return ""
-	}
-	for _, f := range v.Problem.Fields {
-		if strings.HasPrefix(f.Field, "scopes") {
-			return f.Message
-		}
-	}
-	return ""
-}
+func (v newKeyView) ScopesError() string { return v.Problem.anyOf("scopes") }
+
+// AddressesError is what is wrong with the allowed addresses.
+func (v newKeyView) AddressesError() string { return v.Problem.anyOf("allowed_addresses") }
 
 // newKey is GET /keys/new.
 func (con *Console) newKey(r *request) error {
@@ -65,6 +63,7 @@ func (con *Console) renderNewKey(r *request, given url.Values, trouble *problem)
 		return err
 	}
 	view := newKeyView{frame: r.frame("New key", "keys"), Name: given.Get("name"), Member: given.Get("member"), Expiry: given.Get("expiry"), Date: given.Get("date"),
+		Addresses: given.Get("addresses"), Once: cmp.Or(given.Get("once"), newOnce()),
 		Days: expiryDays, Tomorrow: r.con.now().In(r.zone).AddDate(0, 0, 1).Format(time.DateOnly), Problem: trouble}
 	for _, scope := range audit.Scopes() {
 		if r.by.Allow(scope) == nil {
@@ -119,6 +118,12 @@ type keyBody struct {
 	Scopes    []string `json:"scopes"`
 	Member    string   `json:"member"`
 	ExpiresAt string   `json:"expires_at,omitempty"`
+	Addresses []string `json:"allowed_addresses,omitempty"`
+}
+
+// addresses are what is typed into the field of allowed addresses: one a line, or with commas or spaces between.
+func (r *request) addresses() []string {
+	return strings.FieldsFunc(r.form.Get("addresses"), func(c rune) bool { return c == ',' || c == ';' || unicode.IsSpace(c) })
 }
 
 type keyCreatedView struct {
@@ -127,17 +132,17 @@ type keyCreatedView struct {
 	Secret string
 	// Curl is a first line that works with the key.
 	Curl string
+	// Previous is the key that this one takes the place of, where it does.
+	Previous *keyView
 }
 
 // createKey is POST /keys. The answer is the page itself: the secret is in no address and in no history, and asking again does not show it.
 func (con *Console) createKey(r *request) error {
-	var created struct {
-		audit.Key
-		Secret string `json:"secret"`
-	}
+	var created createdKey
 	expires, err := r.keyExpiry()
 	if err == nil {
-		err = r.send(http.MethodPost, "/v1/keys", keyBody{Name: strings.TrimSpace(r.form.Get("name")), Scopes: append([]string{}, r.form["scopes"]...), Member: strings.TrimSpace(r.form.Get("member")), ExpiresAt: expires}, &created)
+		err = r.sendOnce(r.once(), "/v1/keys", keyBody{Name: strings.TrimSpace(r.form.Get("name")), Scopes: append([]string{}, r.form["scopes"]...),
+			Member: strings.TrimSpace(r.form.Get("member")), ExpiresAt: expires, Addresses: r.addresses()}, &created)
 	}
 	if err != nil {
 		var p *problem
@@ -147,9 +152,25 @@ func (con *Console) createKey(r *request) error {
 		}
 		return err
 	}
-	key := keyView{Key: created.Key, Holder: r.vocabulary().person(created.Member), now: r.con.now()}
-	return r.render(http.StatusCreated, "keycreated", keyCreatedView{frame: r.frame("Key created", "keys"), Key: key, Secret: created.Secret,
-		Curl: curlLine(r.base(), created.Secret, created.Scopes)})
+	return r.showSecret(created)
+}
+
+// createdKey is the API's answer where a key is made.
+type createdKey struct {
+	audit.Key
+	Secret   string     `json:"secret"`
+	Previous *audit.Key `json:"previous"`
+}
+
+// showSecret answers with the page of a key that was made just now.
+func (r *request) showSecret(made createdKey) error {
+	holder := r.vocabulary().person(made.Member)
+	view := keyCreatedView{frame: r.frame("Key created", "keys"), Key: keyView{Key: made.Key, Holder: holder, now: r.con.now()}, Secret: made.Secret,
+		Curl: curlLine(r.base(), made.Secret, made.Scopes)}
+	if made.Previous != nil {
+		view.Previous = &keyView{Key: *made.Previous, Holder: holder, now: r.con.now()}
+	}
+	return r.render(http.StatusCreated, "keycreated", view)
 }
 
 // keyExpiry reads when the key is to end: "" for never. A day that is chosen is meant to its end, where the reader is.

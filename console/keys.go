@@ -16,6 +16,8 @@ func init() {
 		get("/keys/new", (*Console).newKey),
 		get("/keys/holders", (*Console).listHolders),
 		post("/keys", (*Console).createKey),
+		get("/keys/:id/rotate", (*Console).askRotateKey),
+		post("/keys/:id/rotate", (*Console).rotateKey),
 		get("/keys/:id/revoke", (*Console).askRevokeKey),
 		post("/keys/:id/revoke", (*Console).revokeKey),
 	)

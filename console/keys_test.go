@@ -182,7 +182,8 @@ func TestKeyPagesAreFitForPeople(t *testing.T) {
 	g.makeKey(me, url.Values{"name": {"SIEM"}, "scopes": {"events:read"}, "expiry": {"30"}})
 	g.makeKey(me, url.Values{"name": {"old"}, "scopes": {"admin"}})
 	g.postTo(me, "/keys/"+g.keyID("old")+"/revoke", nil)
-	g.see(me, map[string]string{"keys": "/keys", "keys-revoked": "/keys?revoked=" + g.keyID("old"), "key-new": "/keys/new", "key-revoke": "/keys/" + g.keyID("SIEM") + "/revoke"})
+	g.see(me, map[string]string{"keys": "/keys", "keys-revoked": "/keys?revoked=" + g.keyID("old"), "key-new": "/keys/new", "key-revoke": "/keys/" + g.keyID("SIEM") + "/revoke",
+		"key-rotate": "/keys/" + g.keyID("SIEM") + "/rotate"})
 	p := g.tab(browser.Look{Width: 360}, me)
 	p.Expect(http.StatusUnprocessableEntity)
 	p.Open(g.base + "/keys/new")
@@ -196,4 +197,82 @@ func TestKeyPagesAreFitForPeople(t *testing.T) {
 	p.WaitText("h1", "is made")
 	p.CheckAccess()
 	shot(p, "key-made")
+}
+
+func TestAFormOfAKeyThatIsPostedTwiceMakesOneKey(t *testing.T) {
+	g := newRig(t, 0)
+	me := g.who(audit.RoleCreator)
+	form := g.get(me, "/keys/new").fill("form.key-form")
+	form.Set("name", "nightly")
+	form["scopes"] = []string{"exports"}
+	first, second := g.makeKey(me, form), g.makeKey(me, form)
+	if secret := first.words(".secret code"); secret == "" || second.words(".secret code") != secret {
+		t.Errorf("the first answer shows %q, the second %q", secret, second.words(".secret code"))
+	}
+	if n := g.get(me, "/keys").doc.Find(".key").Length(); n != 1 {
+		t.Errorf("%d keys are made", n)
+	}
+}
+
+func TestAKeySaysFromWhereItMayBeUsed(t *testing.T) {
+	g := newRig(t, 0)
+	me := g.who(audit.RoleCreator)
+	form := url.Values{"name": {"nightly"}, "scopes": {"events:read"}, "addresses": {"203.0.113.7,\n10.0.0.0/33"}}
+	if wrong := g.makeKey(me, form); wrong.StatusCode != http.StatusUnprocessableEntity || wrong.words("#key-addresses-error") == "" || wrong.fill("form.key-form").Get("addresses") == "" {
+		t.Fatalf("got %d: %s", wrong.StatusCode, wrong.words("main"))
+	}
+	form.Set("addresses", "203.0.113.7,\n10.0.0.0/8")
+	secret := g.makeKey(me, form).words(".secret code")
+	if text := g.get(me, "/keys").words(".key"); !strings.Contains(text, "from 203.0.113.7/32 10.0.0.0/8") && !strings.Contains(text, "from 203.0.113.7 10.0.0.0/8") {
+		t.Errorf("list: %s", text)
+	}
+	if got := g.get("", "/v1/events", "Authorization", "Bearer "+secret); got.StatusCode != http.StatusForbidden {
+		t.Errorf("from elsewhere the key answers %d", got.StatusCode)
+	}
+}
+
+func TestAKeyIsRotatedAndTheOldOneWorksForAWhile(t *testing.T) {
+	g := newRig(t, 0)
+	me := g.who(audit.RoleCreator)
+	old := g.makeKey(me, url.Values{"name": {"nightly"}, "scopes": {"events:read"}}).words(".secret code")
+	path := "/keys/" + g.keyID("nightly") + "/rotate"
+	form := g.get(me, path).fill("main form")
+	if got := form.Get("overlap"); got != "86400" {
+		t.Errorf("what is chosen before anybody chooses: %s", got)
+	}
+	form.Set("overlap", "3600")
+	made := g.post(me, path, form)
+	secret := made.words(".secret code")
+	if made.StatusCode != http.StatusCreated || secret == "" || secret == old || !strings.Contains(made.words("main"), "works until") {
+		t.Fatalf("got %d: %s", made.StatusCode, made.words("main"))
+	}
+	if again := g.post(me, path, form); again.words(".secret code") != secret {
+		t.Errorf("posted twice: %d %s", again.StatusCode, again.words("main"))
+	}
+	works := func(secret string) bool {
+		return g.get("", "/v1/events", "Authorization", "Bearer "+secret).StatusCode == http.StatusOK
+	}
+	if !works(old) || !works(secret) {
+		t.Errorf("within the overlap the old one works: %t, the new one: %t", works(old), works(secret))
+	}
+	g.clock.advance(time.Hour + time.Minute)
+	if works(old) || !works(secret) {
+		t.Errorf("after the overlap the old one works: %t, the new one: %t", works(old), works(secret))
+	}
+	if got := g.get(me, path); got.StatusCode != http.StatusSeeOther || got.Header.Get("Location") != "/keys" {
+		t.Errorf("a key that is over is not rotated: %d %v", got.StatusCode, got.Header)
+	}
+	form.Set("overlap", "99999999")
+	form.Set("once", newOnce())
+	id := ""
+	keys, err := g.store.Keys(t.Context(), g.enterprise.Organization.ID)
+	must(t, err)
+	for _, k := range keys {
+		if k.ReplacedBy == "" {
+			id = k.ID
+		}
+	}
+	if wrong := g.post(me, "/keys/"+id+"/rotate", form); wrong.StatusCode != http.StatusUnprocessableEntity || wrong.words(".field-error") == "" {
+		t.Errorf("too long an overlap: %d %s", wrong.StatusCode, wrong.words("main"))
+	}
 }

@@ -40,6 +40,8 @@ var pageMatrix = map[string]string{
 	"POST /keys":                              "yyffs",
 	"GET /keys/new":                           "yyffs",
 	"GET /keys/holders":                       "yyffs",
+	"GET /keys/:id/rotate":                    "yyffs",
+	"POST /keys/:id/rotate":                   "yyffs",
 	"GET /keys/:id/revoke":                    "yyffs",
 	"POST /keys/:id/revoke":                   "yyffs",
 	"GET /members":                            "yyffs",
