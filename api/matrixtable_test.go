@@ -68,6 +68,7 @@ var matrixTable = []matrixLine{
 	{route: "GET /v1/members", scope: audit.ScopeMembers, reach: "aa--", ok: 200, query: "limit=1000"},
 	{route: "GET /v1/members/{id}", scope: audit.ScopeEventsRead, reach: "aaao", ok: 200, kind: ofCard},
 	{route: "PUT /v1/members/{id}", scope: audit.ScopeMembers, reach: "aa--", ok: 200, kind: ofMember, body: matrixMember},
+	{route: "DELETE /v1/members/{id}/sessions", scope: audit.ScopeMembers, reach: "aa--", ok: 200, kind: ofUser},
 	{route: "GET /v1/people", scope: audit.ScopeEventsRead, reach: "aaa-", ok: 200, query: "limit=50"},
 	{route: "POST /v1/exports", scope: audit.ScopeExports, reach: "aaaa", ok: 202, logs: true, body: `{"format":"csv"{logs}}`, rows: countedRows("matched")},
 	{route: "GET /v1/exports", scope: audit.ScopeExports, reach: "aaoo", ok: 200, query: "limit=1000", rows: ownedRows("exports", "requested_by")},

@@ -69,6 +69,7 @@ func init() {
 		keyed(get, "/v1/members", audit.ScopeMembers, (*Server).listMembers, "q", "status", "role", "limit", "cursor"),
 		keyed(get, "/v1/members/{id}", audit.ScopeEventsRead, (*Server).getMember),
 		keyed(put, "/v1/members/{id}", audit.ScopeMembers, (*Server).putMember),
+		keyed(del, "/v1/members/{id}/sessions", audit.ScopeMembers, (*Server).deleteSessions),
 		keyed(get, "/v1/people", audit.ScopeEventsRead, (*Server).listPeople, "q", "operators", "limit", "id"),
 		keyed(post, "/v1/exports", audit.ScopeExports, (*Server).createExport, "dry_run"),
 		keyed(get, "/v1/exports", audit.ScopeExports, (*Server).listExports, "limit", "cursor"),

@@ -51,6 +51,7 @@ var pageMatrix = map[string]string{
 	"POST /members/import":                    "yyffs",
 	"GET /members/card/:id":                   "yyyfs",
 	"GET /members/:id":                        "yyffs",
+	"POST /members/:id/sign-out":              "yyffs",
 	"POST /members/:id":                       "yyffs",
 	"GET /messages":                           "yyyys",
 	"GET /messages/unread":                    "yyyys",
@@ -85,6 +86,8 @@ func (g *rig) thing(path, owner string, n int) string {
 	case strings.HasPrefix(path, "/keys/"):
 		_, prefix, hash := audit.NewKeySecret()
 		must(g.t, g.store.CreateKey(ctx, audit.Key{ID: id, Organization: org, Member: owner, Name: id, Prefix: prefix, Hash: hash, CreatedAt: today}))
+	case strings.HasSuffix(path, "/sign-out"):
+		return g.who(audit.RoleMember)
 	case strings.HasPrefix(path, "/members/"):
 		return owner
 	case strings.HasPrefix(path, "/events/"):

@@ -42,9 +42,11 @@ type memberView struct {
 	Roles    []choice
 	Statuses []choice
 	// Locked says that the member stands above who looks at it.
-	Locked  bool
-	Saved   bool
-	Problem *problem
+	Locked bool
+	Saved  bool
+	// SignedOut says that the member's sessions were just ended.
+	SignedOut bool
+	Problem   *problem
 	// Conflict says what is there now where somebody else was faster.
 	Conflict []fieldChange
 }
@@ -134,7 +136,20 @@ func (con *Console) editMember(r *request) error {
 		return con.renderMember(r, memberView{New: true, Given: audit.Member{ID: id, Role: audit.RoleMember, Status: audit.MemberActive},
 			Problem: &problem{Status: http.StatusNotFound, Title: "Nobody in the directory has this id", Detail: audit.NotIncluded + ". You can add the member here."}})
 	}
-	return con.renderMember(r, memberView{Given: found.Member, Locked: found.Role.Above(r.by.Role), Saved: r.query.Get("saved") == strconv.FormatInt(found.Version, 10)})
+	return con.renderMember(r, memberView{Given: found.Member, Locked: found.Role.Above(r.by.Role), Saved: r.query.Get("saved") == strconv.FormatInt(found.Version, 10),
+		SignedOut: r.query.Get("signed_out") == "1"})
+}
+
+// signOutMember is POST /members/{id}/sign-out: it ends the member's sessions, everywhere.
+func (con *Console) signOutMember(r *request) error {
+	id, err := r.param("id")
+	if err != nil {
+		return err
+	}
+	if err := r.send(http.MethodDelete, "/v1"+memberPath(id)+"/sessions", nil, nil); err != nil {
+		return err
+	}
+	return r.seeOther(memberPath(id) + "?signed_out=1")
 }
 
 // formMember is the member as the form gives it.

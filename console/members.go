@@ -17,6 +17,7 @@ func init() {
 		post("/members/import", (*Console).importMembers),
 		get("/members/:id", (*Console).editMember),
 		post("/members/:id", (*Console).saveMember),
+		post("/members/:id/sign-out", (*Console).signOutMember),
 	)
 }
 

@@ -291,3 +291,22 @@ func TestMemberPagesAreFitForPeople(t *testing.T) {
 		shot(p, "import-done-"+look.String())
 	}
 }
+
+func TestAMemberIsSignedOutEverywhereByAButton(t *testing.T) {
+	g := newRig(t, 0)
+	admin, member := g.who(audit.RoleSystemAdmin), g.who(audit.RoleMember)
+	_, hash := audit.NewSessionSecret()
+	must(t, g.store.CreateSession(t.Context(), audit.Session{ID: "laptop", Organization: g.enterprise.Organization.ID, Member: member, Hash: hash, CreatedAt: today, ExpiresAt: today.Add(audit.SessionLife)}))
+	done := g.get(admin, g.postTo(admin, "/members/"+member+"/sign-out", g.get(admin, "/members/"+member).fill("form.member-out")))
+	if got := done.words("[role=status]"); got != "Signed out everywhere." {
+		t.Errorf("the page says %q", got)
+	}
+	sessions, err := g.store.Sessions(t.Context(), g.enterprise.Organization.ID, member)
+	must(t, err)
+	if len(sessions) != 1 || sessions[0].RevokedAt.IsZero() {
+		t.Errorf("sessions = %+v", sessions)
+	}
+	if page := g.get(admin, "/members/"+g.who(audit.RoleCreator)); page.doc.Find("form.member-out").Length() != 0 {
+		t.Error("a button is there for a member of a mightier role")
+	}
+}
