@@ -117,6 +117,14 @@ func (b *bench) refreshAll() {
 	b.call(esapi.IndicesRefreshRequest{Index: []string{eventsName(b.opts.Prefix)}}, nil)
 }
 
+// oneSegment merges each index, so that what Lucene counts by segment is counted of all.
+func (b *bench) oneSegment() {
+	b.t.Helper()
+	one := 1
+	b.call(esapi.IndicesForcemergeRequest{Index: []string{eventsName(b.opts.Prefix)}, MaxNumSegments: &one}, nil)
+	b.refreshAll()
+}
+
 func (b *bench) wantStored(want int) {
 	b.t.Helper()
 	if got := b.stored(); got != want {
