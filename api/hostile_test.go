@@ -283,7 +283,7 @@ func TestJSONThatIsDeepOrWideCostsLittleAndIsRefused(t *testing.T) {
 			if a.status != tt.status {
 				t.Errorf("answered %d, want %d: %s", a.status, tt.status, clip(string(a.body)))
 			}
-			if took := time.Since(began); took > 10*time.Second || len(a.body) > 16<<20 {
+			if took := time.Since(began); took > time.Minute || len(a.body) > 16<<20 { // what costs too much takes hours; a busy machine takes its time
 				t.Errorf("it took %s and is answered with %d bytes", took, len(a.body))
 			}
 			if !json.Valid(a.body) {
