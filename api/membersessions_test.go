@@ -48,7 +48,9 @@ func TestWhoIsDeactivatedLosesTheirSessionsAtOnceAndForGood(t *testing.T) {
 	g := newRig(t)
 	cookie := g.signIn("acme", "m_1")
 	g.do(call{method: "GET", path: "/v1/organization", header: g.with(cookie)}).want(200)
-	body := func(status string) string { return `{"name":"Name of m_1","role":"member","status":"` + status + `","version":` }
+	body := func(status string) string {
+		return `{"name":"Name of m_1","role":"member","status":"` + status + `","version":`
+	}
 	g.do(call{method: "PUT", path: "/v1/members/m_1", key: "admin", body: body("deactivated") + "1}"}).want(200)
 	g.do(call{method: "GET", path: "/v1/organization", header: g.with(cookie)}).want(401)
 	g.do(call{method: "PUT", path: "/v1/members/m_1", key: "admin", body: body("active") + "2}"}).want(200)
