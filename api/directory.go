@@ -171,7 +171,7 @@ func (s *Server) getMember(r *request) error {
 		setVersion(r, member.Version)
 	}
 	if err := s.record(r.ctx, r, r.by, entry{action: audit.ActionMemberViewed, message: r.by.MemberName + " viewed the card of a member",
-		targets: []audit.Target{{Type: "member", ID: cut(id, audit.MaxIDBytes)}}}); err != nil {
+		targets: []audit.Target{{Type: "member", ID: cutID(id)}}}); err != nil {
 		return err
 	}
 	return r.json(http.StatusOK, card)

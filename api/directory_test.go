@@ -191,3 +191,13 @@ func TestKeysThatCannotBeMadeSayWhy(t *testing.T) {
 	}
 	g.do(call{method: "POST", path: "/v1/keys", key: "creator", body: `{"name":"x","scopes":["exports"],"member":"s_1"}`}).want(201)
 }
+
+func TestACardIsAskedForByAnIDThatNobodyCanHave(t *testing.T) {
+	g := newRig(t)
+	for _, id := range []string{"%093", "%00", "%0A", "%FF", "%E2%80%AE", "%C2%85", strings.Repeat("x", 500)} {
+		card := g.do(call{method: "GET", path: "/v1/members/" + id, key: "admin"}).want(200)
+		if !strings.Contains(string(card.body), audit.NotIncluded) {
+			t.Errorf("%s: %s", id, card.body)
+		}
+	}
+}

@@ -155,7 +155,7 @@ func (s *Server) refuseIdentity(ctx context.Context, from origin, p audit.Identi
 	e := entry{action: audit.ActionSessionCreated, message: "A sign-in to the audit trail by " + p.Name + " was refused: " + reason, system: by.Member == "",
 		metadata: map[string]string{"provider": p.ID, "reason": reason}}
 	if by.Member != "" {
-		by.Member = cut(by.Member, audit.MaxIDBytes)
+		by.Member = cutID(by.Member)
 		e.targets = sessionTargets(by)
 	}
 	if err := s.append(ctx, from, by, e, audit.OutcomeFailure); err != nil {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/audittrail/audittrail/audit"
 )
@@ -113,6 +114,16 @@ func (s *Server) recordedFrom(ctx context.Context, from origin, by audit.Princip
 
 func remoteAddr(r *request) netip.Addr {
 	return addressOf(r.c.Context())
+}
+
+// cutID is what an event can say of an id that a request named and nobody may have: without characters that no id has.
+func cutID(id string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) {
+			return '?'
+		}
+		return c
+	}, cut(id, audit.MaxIDBytes))
 }
 
 // cut makes text fit into a field of an event.
