@@ -18,7 +18,7 @@ import (
 
 // How long the hostile clients go on where nobody says: EXAMPLES of `make hostile` makes it longer.
 const (
-	hostileExamples = "12"
+	hostileExamples = "6"
 	hostileSeed     = "20261126"
 	hostileLimit    = 30 * time.Minute
 )
