@@ -114,6 +114,15 @@ func (s *Server) settle(ctx context.Context, from origin, who audit.Identity) (a
 // keepCurrent makes or changes the entry as the identity says, and records that.
 func (s *Server) keepCurrent(ctx context.Context, from origin, who audit.Identity, before audit.Member) (audit.Member, error) {
 	after := who.Apply(before)
+	if activeCreator(before) && !activeCreator(after) {
+		s.creators.Lock()
+		defer s.creators.Unlock()
+		if err := s.keepCreator(ctx, before); audit.CodeOf(err) == audit.CodeConflict {
+			after.Role = before.Role // a mapping that means nobody must not leave nobody who may do everything
+		} else if err != nil {
+			return before, err
+		}
+	}
 	if err := (audit.Member{ID: "x", Name: "x", Email: after.Email, Role: audit.RoleMember, Status: audit.MemberActive}).Validate(); err != nil {
 		after.Email = before.Email // no reason to keep anybody out
 	}

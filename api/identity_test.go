@@ -188,3 +188,21 @@ func TestSigningOutOfASessionLeadsToItsProvider(t *testing.T) {
 		}
 	}
 }
+
+func TestAProviderDoesNotTakeTheLastCreatorAway(t *testing.T) {
+	g, issuer := newSignInRig(t, "acme", func(s *oidc.Settings) {
+		s.Roles = []oidc.RoleRule{{Claim: "groups", Value: "owners", Role: audit.RoleCreator}}
+	})
+	_, _, err := g.enter(issuer, "c_1") // the group of owners was emptied by mistake
+	must(t, err)
+	if m := g.member("c_1"); m.Role != audit.RoleCreator {
+		t.Errorf("the organization's only creator became a %s", m.Role)
+	}
+	_, _, err = g.enter(issuer, "m_1", "groups", []string{"owners"})
+	must(t, err)
+	_, _, err = g.enter(issuer, "c_1")
+	must(t, err)
+	if m := g.member("c_1"); m.Role != audit.RoleMember || g.member("m_1").Role != audit.RoleCreator {
+		t.Errorf("with another creator there the first is a %s still", m.Role)
+	}
+}
