@@ -23,21 +23,7 @@ type Organization struct {
 	CreatedAt time.Time `json:"created_at"`
 	// Actions are the organization's own additions to the catalogue.
 	Actions []ActionInfo `json:"actions,omitempty"`
-	// Groups are the departments that an identity provider keeps, by id.
-	Groups  []Group `json:"groups,omitempty"`
-	Version int64   `json:"version"`
-}
-
-// Group is a department that an identity provider keeps. Its members are those who have its name among their departments.
-type Group struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
-	// ExternalID is what the identity provider calls it.
-	ExternalID string    `json:"external_id,omitempty"`
-	CreatedAt  time.Time `json:"created_at"`
-	UpdatedAt  time.Time `json:"updated_at"`
-	// Version counts the changes of the group itself, not those of who is in it.
-	Version int64 `json:"version"`
+	Version int64        `json:"version"`
 }
 
 // Member is a person in an organization's directory.
