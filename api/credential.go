@@ -78,7 +78,7 @@ func (a *authenticator) lookUpKey(ctx context.Context, c credential, now time.Ti
 	if err != nil {
 		return nil, err
 	}
-	if subtle.ConstantTimeCompare(key.Hash, c.hash[:]) != 1 || !key.RevokedAt.IsZero() || !key.ExpiresAt.IsZero() && !now.Before(key.ExpiresAt) {
+	if subtle.ConstantTimeCompare(key.Hash, c.hash[:]) != 1 || !key.Works(now) {
 		return nil, c.refused()
 	}
 	return &standing{key: key, principal: audit.Principal{Organization: key.Organization, Member: key.Member, Key: key.ID, Scopes: key.Scopes},

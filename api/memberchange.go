@@ -91,7 +91,7 @@ func (s *Server) revokeKeysOf(r *request, member audit.Member) error {
 	}
 	now := s.now().UTC().Truncate(audit.TimePrecision)
 	for _, key := range keys {
-		if key.Member != member.ID || !key.RevokedAt.IsZero() || !key.ExpiresAt.IsZero() && !now.Before(key.ExpiresAt) {
+		if key.Member != member.ID || !key.Works(now) {
 			continue
 		}
 		if err := s.recorded(r, r.by, keyEntry(r.by, key, audit.ActionKeyRevoked, "revoked"), func() error {

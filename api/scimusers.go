@@ -224,7 +224,7 @@ func userResource(m audit.Member) scim.Resource {
 	return r
 }
 
-// known roles by their names, whatever the case.
+// roleOf returns the role of the name, whatever its case.
 func roleOf(name string) (audit.Role, error) {
 	for _, role := range audit.Roles() {
 		if strings.EqualFold(name, string(role)) {

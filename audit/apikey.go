@@ -40,6 +40,9 @@ func (k Key) Allows(addr netip.Addr) bool {
 // Expired says whether the key has expired at now.
 func (k Key) Expired(now time.Time) bool { return !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt) }
 
+// Works says whether the key works at now, as far as itself goes: its member and its addresses have a say too.
+func (k Key) Works(now time.Time) bool { return k.RevokedAt.IsZero() && !k.Expired(now) }
+
 // Replace notes that the key by takes the place of this one, which then expires at until at the latest. It says whether that changed anything; CodeConflict
 // where the key is revoked or replaced by another.
 func (k *Key) Replace(by string, until time.Time) (changed bool, err error) {

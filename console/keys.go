@@ -34,9 +34,7 @@ type keyView struct {
 }
 
 // Over says that the key does not work any more.
-func (k keyView) Over() bool { return !k.RevokedAt.IsZero() || k.expired() }
-
-func (k keyView) expired() bool { return !k.ExpiresAt.IsZero() && !k.now.Before(k.ExpiresAt) }
+func (k keyView) Over() bool { return !k.Works(k.now) }
 
 func (k keyView) endsSoon() bool { return !k.ExpiresAt.IsZero() && k.ExpiresAt.Sub(k.now) <= soon }
 
@@ -45,7 +43,7 @@ func (k keyView) Word() string {
 	switch {
 	case !k.RevokedAt.IsZero():
 		return "Revoked"
-	case k.expired():
+	case k.Expired(k.now):
 		return "Expired"
 	case k.endsSoon():
 		return "Expires soon"
