@@ -23,9 +23,12 @@ func (r *request) send(method, path string, in, out any) error {
 	return r.sendWith(nil, method, path, in, out)
 }
 
+// headerOnce carries the token of a form that makes something once.
+const headerOnce = "Idempotency-Key"
+
 // sendOnce asks for something that is made once for each key, however often the form is posted.
 func (r *request) sendOnce(key, path string, in, out any) error {
-	return r.sendWith(http.Header{"Idempotency-Key": {key}}, http.MethodPost, path, in, out)
+	return r.sendWith(http.Header{headerOnce: {key}}, http.MethodPost, path, in, out)
 }
 
 func (r *request) sendWith(header http.Header, method, path string, in, out any) error {

@@ -62,8 +62,12 @@ func (con *Console) renderNewKey(r *request, given url.Values, trouble *problem)
 	if err := r.by.Allow(audit.ScopeAdmin); err != nil {
 		return err
 	}
+	once := cmp.Or(given.Get("once"), newOnce())
+	if trouble.Field(headerOnce) != "" { // somebody went back to the form, and changed it
+		once, trouble = newOnce(), &problem{Status: trouble.Status, Title: "This form made another key already", Detail: "Press once more to make this one too."}
+	}
 	view := newKeyView{frame: r.frame("New key", "keys"), Name: given.Get("name"), Member: given.Get("member"), Expiry: given.Get("expiry"), Date: given.Get("date"),
-		Addresses: given.Get("addresses"), Once: cmp.Or(given.Get("once"), newOnce()),
+		Addresses: given.Get("addresses"), Once: once,
 		Days: expiryDays, Tomorrow: r.con.now().In(r.zone).AddDate(0, 0, 1).Format(time.DateOnly), Problem: trouble}
 	for _, scope := range audit.Scopes() {
 		if r.by.Allow(scope) == nil {

@@ -276,3 +276,20 @@ func TestAKeyIsRotatedAndTheOldOneWorksForAWhile(t *testing.T) {
 		t.Errorf("too long an overlap: %d %s", wrong.StatusCode, wrong.words("main"))
 	}
 }
+
+func TestAFormThatIsGoneBackToMakesAnotherKeyAtTheSecondPress(t *testing.T) {
+	g := newRig(t, 0)
+	me := g.who(audit.RoleCreator)
+	form := g.get(me, "/keys/new").fill("form.key-form")
+	form.Set("name", "nightly")
+	form["scopes"] = []string{"exports"}
+	g.makeKey(me, form)
+	form.Set("name", "weekly")
+	told := g.makeKey(me, form)
+	if told.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(told.words("main"), "another key") {
+		t.Fatalf("got %d: %s", told.StatusCode, told.words("main"))
+	}
+	if made := g.makeKey(me, told.fill("form.key-form")); made.StatusCode != http.StatusCreated {
+		t.Errorf("pressed again: %d %s", made.StatusCode, made.words("main"))
+	}
+}
