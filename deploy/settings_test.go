@@ -100,3 +100,22 @@ func loads(t *testing.T, settings map[string]string) {
 		t.Errorf("the settings are refused: %v", err)
 	}
 }
+
+func TestTheFrontSaysFromWhereARequestComesAndTheAPIBelievesNobodyElse(t *testing.T) {
+	front := read(t, "deploy/haproxy.cfg")
+	forgets, says := strings.Index(front, "http-request del-header X-Forwarded-For"), strings.Index(front, "option forwardfor")
+	if forgets < 0 || says < forgets {
+		t.Error("the front hands on what a client wrote into X-Forwarded-For")
+	}
+	var settings config.Config
+	settings.TrustedProxies = strings.Split(compose(t).Services["api"].Environment["AUDITTRAIL_TRUSTED_PROXIES"], ",")
+	blocks, err := settings.Proxies()
+	if err != nil || len(blocks) == 0 {
+		t.Fatalf("the API believes %v: %v", blocks, err)
+	}
+	for _, block := range blocks {
+		if !block.Addr().IsPrivate() {
+			t.Errorf("the API believes %s, which others may have", block)
+		}
+	}
+}
