@@ -52,6 +52,15 @@ func TestHostileClientsFindNothing(t *testing.T) {
 	}
 }
 
+func TestTheCheckOfHostileClientsFindsWhatIsPlanted(t *testing.T) {
+	python := filepath.Join(filepath.Dir(hostileProgram(t)), "python")
+	check := exec.CommandContext(t.Context(), python, "check.py")
+	check.Dir, check.Env = "hostile", append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")
+	if output, err := check.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, output)
+	}
+}
+
 // attack runs schemathesis with the headers.
 func attack(t *testing.T, program, url string, environment, headers []string) {
 	t.Helper()
