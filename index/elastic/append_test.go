@@ -35,9 +35,16 @@ const busyBody = `{"error":{"type":"circuit_breaking_exception","reason":"[paren
 
 func TestAnEventWhoseAcknowledgementWasLostIsADuplicateAndFound(t *testing.T) {
 	tr := newTrail(t)
-	tr.appendDeadline = 500 * time.Millisecond
-	tr.onBulk(1, estest.Fault{DelayAnswer: time.Minute})
+	tr.wantAppended(testEvents("first", 1), 1) // makes what the first event of a month makes
+	tr.appendDeadline = 2 * time.Second
+	committed := make(chan struct{})
+	tr.onBulk(1, estest.Fault{Answered: func() { close(committed) }, DelayAnswer: time.Minute})
 	tr.wantRefused(testEvents("a", 3), "did not store the events in time")
+	select {
+	case <-committed:
+	default:
+		t.Fatal("Elasticsearch had not stored the events when the call gave up: this shows nothing")
+	}
 	tr.proxy.Do(nil)
 	tr.appendDeadline = appendDeadline
 	tr.wantAppended(append(testEvents("a", 3), testEvent("new", testNow)), 1)
@@ -46,7 +53,7 @@ func TestAnEventWhoseAcknowledgementWasLostIsADuplicateAndFound(t *testing.T) {
 			t.Errorf("Get %q: %v", id, err)
 		}
 	}
-	tr.wantStored(4)
+	tr.wantStored(5)
 }
 
 func TestAnAnswerThatWasLostOnTheWayIsFoundOutWithinTheCall(t *testing.T) {

@@ -25,6 +25,8 @@ type Fault struct {
 	// Status answers with it and Body in place of the cluster, which does not see the request.
 	Status int
 	Body   string
+	// Answered is called when the cluster has answered, before anything is done to the answer.
+	Answered func()
 	// DelayAnswer holds the cluster's answer back: it has done what was asked, and nobody knows.
 	DelayAnswer time.Duration
 	// Cut closes the connection in the middle of the cluster's answer.
@@ -121,6 +123,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer, content, err := p.pass(r, body)
+	if err == nil && fault.Answered != nil {
+		fault.Answered()
+	}
 	if err != nil || !p.pause(r, fault.DelayAnswer) {
 		panic(http.ErrAbortHandler)
 	}
