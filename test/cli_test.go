@@ -356,25 +356,6 @@ func (sh *shell) testExport(t *testing.T) {
 	}
 }
 
-func (sh *shell) testKeys(t *testing.T) {
-	made := decoded[struct {
-		ID     string `json:"id"`
-		Secret string `json:"secret"`
-	}](t, sh.command().want(t, 0, "keys", "create", "reader", "--scopes", "events:read", "--member", ordinary, "-o", "json").stdout)
-	reader := command{env: []string{"AUDITTRAIL_SERVER=" + sh.url, "AUDITTRAIL_KEY=" + made.Secret}}
-	reader.want(t, 0, "search")
-	if r := reader.want(t, 1, "keys", "list"); !strings.Contains(r.stderr, "403") {
-		t.Errorf("a reader lists keys: %s", r)
-	}
-	if r := sh.command().want(t, 0, "keys", "list"); !strings.Contains(r.stdout, made.ID) || strings.Contains(r.stdout, made.Secret) {
-		t.Errorf("the list: %s", r)
-	}
-	sh.command().want(t, 0, "keys", "revoke", made.ID)
-	if r := reader.want(t, 1, "search"); !strings.Contains(r.stderr, "AUDITTRAIL_KEY") {
-		t.Errorf("after it was revoked: %s", r)
-	}
-}
-
 func (sh *shell) testReminders(t *testing.T) {
 	r := sh.command().want(t, 0, "reminders", "create", "Failed logins", "--action", "login.failed", "--channel", "inbox,email", "--to", contactAdmin, "-o", "json")
 	id := decoded[audit.Reminder](t, r.stdout).ID
