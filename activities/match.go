@@ -158,6 +158,7 @@ func newBatch(from string, events []*audit.Event) Batch {
 func digestEvent(e *audit.Event) audit.DigestEvent {
 	d := audit.DigestEvent{
 		ID: e.ID, Time: e.Time, Log: e.Log, Action: e.Action, Outcome: e.Outcome, Actor: e.Actor.Name, Summary: summary(e),
+		People: e.People(),
 	}
 	if d.Actor == "" {
 		d.Actor = e.Actor.ID

@@ -50,6 +50,7 @@ const (
 	ActionMemberViewed         = "audit_trail.member.viewed"
 	ActionMembersListed        = "audit_trail.members.listed"
 	ActionMemberUpdated        = "audit_trail.member.updated"
+	ActionMemberErased         = "audit_trail.member.erased"
 	ActionOrganizationCreated  = "audit_trail.organization.created"
 	ActionOrganizationUpdated  = "audit_trail.organization.updated"
 	ActionRetentionRan         = "audit_trail.retention.ran"
@@ -157,6 +158,7 @@ var auditTrailActions = []ActionInfo{
 	{Action: ActionMemberViewed, Title: "View member", Description: "Someone opened the card of a member."},
 	{Action: ActionMembersListed, Title: "List members", Description: "Someone listed or searched the directory."},
 	{Action: ActionMemberUpdated, Title: "Edit directory entry", Description: "Someone changed a member's entry in the audit trail's directory."},
+	{Action: ActionMemberErased, Title: "Erase member", Description: "Someone put a pseudonym in the place of a member for good, in the directory and wherever events are shown."},
 	{Action: ActionOrganizationCreated, Title: "Create organization", Description: "The organization was set up."},
 	{Action: ActionOrganizationUpdated, Title: "Edit organization", Description: "Someone changed the organization's name or its own actions."},
 	{Action: ActionRetentionRan, Title: "Run retention", Description: "The daily run checked the six months and deleted what was past them."},

@@ -43,7 +43,9 @@ type Member struct {
 	ExternalID string `json:"external_id,omitempty"`
 	// Provisioned is what else an identity provider said, and wants to read again.
 	Provisioned Provisioned `json:"provisioned,omitzero"`
-	UpdatedAt   time.Time   `json:"updated_at"`
+	// ErasedAt is when the member was erased; zero: never. See Erase.
+	ErasedAt  time.Time `json:"erased_at,omitzero"`
+	UpdatedAt time.Time `json:"updated_at"`
 	// Version counts the changes; a writer names the one it read, 0 for a new member.
 	Version int64 `json:"version"`
 }

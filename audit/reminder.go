@@ -97,6 +97,8 @@ type DigestEvent struct {
 	Summary string    `json:"summary"` // one line
 	Place   string    `json:"place,omitempty"`
 	IP      string    `json:"ip,omitempty"`
+	// People are the ids of its actor, who is the first, and its targets; none where an earlier version kept the event.
+	People []string `json:"people,omitempty"`
 }
 
 // DeliveryStatus says what became of one message on one channel to one recipient.

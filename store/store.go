@@ -34,7 +34,7 @@ type Organizations interface {
 
 // Members keeps the directory.
 type Members interface {
-	// PutMember is optimistic. CodeConflict with the field "user_name" or "external_id" where another member who is not deleted has the same.
+	// PutMember is optimistic. Who is erased is kept as any other member. CodeConflict with the field "user_name" or "external_id" where another member who is not deleted has the same.
 	PutMember(ctx context.Context, member audit.Member) (audit.Member, error)
 	Member(ctx context.Context, organization, id string) (audit.Member, error)
 	// Members lists by id.
@@ -138,6 +138,8 @@ type Messages interface {
 	MarkRead(ctx context.Context, organization, member string, ids []string, at time.Time) error
 	// DeleteMessages deletes an organization's messages, everyone's and read or not, as DeleteDeliveries deletes deliveries.
 	DeleteMessages(ctx context.Context, organization string, before time.Time, limit int) (int, error)
+	// DeleteMessagesOf deletes one member's messages, read or not, at most limit (1 to 1,000), and returns how many: fewer than limit where none is left.
+	DeleteMessagesOf(ctx context.Context, organization, member string, limit int) (int, error)
 }
 
 // Exports keeps export requests.

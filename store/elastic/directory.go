@@ -50,7 +50,7 @@ func (s *Store) PutMember(ctx context.Context, member audit.Member) (audit.Membe
 	if err := validIDs(named{"organization", member.Organization}, named{"id", member.ID}); err != nil {
 		return audit.Member{}, err
 	}
-	normalize(&member.UpdatedAt)
+	normalize(&member.UpdatedAt, &member.ErasedAt)
 	read := member.Version
 	member.Version++
 	if err := s.putClaimed(ctx, memberDocument(member), read, member); err != nil {

@@ -15,20 +15,35 @@ func (s *Store) DeleteMessages(ctx context.Context, organization string, before 
 	return s.deleteOldest(ctx, kindMessage, organization, before, limit)
 }
 
+// DeleteMessagesOf is part of store.Messages.
+func (s *Store) DeleteMessagesOf(ctx context.Context, organization, member string, limit int) (int, error) {
+	if err := validLimit(limit); err != nil {
+		return 0, err
+	}
+	if !findable(organization, member) {
+		return 0, lost(organization)
+	}
+	return s.deleteSome(ctx, kindMessage, organization, of("owner", member), limit)
+}
+
 // deleteOldest deletes a bounded number of records, so that no request is too large.
 func (s *Store) deleteOldest(ctx context.Context, k kind, organization string, before time.Time, limit int) (int, error) {
 	if err := validLimit(limit); err != nil {
 		return 0, err
 	}
+	return s.deleteSome(ctx, k, organization, map[string]any{"range": map[string]any{"at": map[string]any{"lt": toMillis(before)}}}, limit)
+}
+
+// deleteSome deletes the oldest of what is chosen, at most limit.
+func (s *Store) deleteSome(ctx context.Context, k kind, organization string, chosen map[string]any, limit int) (int, error) {
 	if !findable(organization) {
 		return 0, lost(organization)
 	}
-	what := "delete old records of the kind " + string(k)
+	what := "delete records of the kind " + string(k)
 	if err := s.fresh.Do(ctx); err != nil {
 		return 0, fault(err, what)
 	}
-	list, err := s.page(ctx, listing{kind: k, byTime: true, fields: []string{"id"}, filters: []map[string]any{of("organization", organization),
-		{"range": map[string]any{"at": map[string]any{"lt": toMillis(before)}}}}}, nil, limit)
+	list, err := s.page(ctx, listing{kind: k, byTime: true, fields: []string{"id"}, filters: []map[string]any{of("organization", organization), chosen}}, nil, limit)
 	if err != nil || len(list) == 0 {
 		return 0, fault(err, what)
 	}

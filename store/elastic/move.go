@@ -181,7 +181,7 @@ func documentOf(r store.Record) (document, any) {
 		return organizationDocument(x), x
 	case store.KindMember:
 		x := *r.Member
-		normalize(&x.UpdatedAt)
+		normalize(&x.UpdatedAt, &x.ErasedAt)
 		return memberDocument(x), x
 	case store.KindKey:
 		x := *r.Key

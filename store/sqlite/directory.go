@@ -43,7 +43,7 @@ func (s *Store) Organizations(ctx context.Context) ([]audit.Organization, error)
 
 // PutMember is part of store.Members.
 func (s *Store) PutMember(ctx context.Context, member audit.Member) (audit.Member, error) {
-	normalize(&member.UpdatedAt)
+	normalize(&member.UpdatedAt, &member.ErasedAt)
 	read := member.Version
 	member.Version++
 	err := s.put(ctx, "members", []column{{"organization", member.Organization}, {"id", member.ID}}, read, member, columnsOfMember(member)...)

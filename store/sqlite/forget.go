@@ -15,6 +15,16 @@ func (s *Store) DeleteMessages(ctx context.Context, organization string, before 
 	return s.deleteOldest(ctx, "messages", organization, before, limit)
 }
 
+// DeleteMessagesOf is part of store.Messages.
+func (s *Store) DeleteMessagesOf(ctx context.Context, organization, member string, limit int) (int, error) {
+	if err := validLimit(limit); err != nil {
+		return 0, err
+	}
+	n, err := s.exec(ctx, "delete the messages of a member", "DELETE FROM messages WHERE organization = ?1 AND id IN (SELECT id FROM messages"+
+		" WHERE organization = ?1 AND member = ?2 LIMIT ?3)", organization, member, limit)
+	return int(n), err
+}
+
 // deleteOldest deletes a bounded number of rows, so that no transaction holds other writers up for long.
 func (s *Store) deleteOldest(ctx context.Context, table, organization string, before time.Time, limit int) (int, error) {
 	if err := validLimit(limit); err != nil {

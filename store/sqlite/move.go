@@ -184,7 +184,7 @@ func columnsOf(r store.Record) (movedRow, any) {
 		return movedRow{table: "organizations", key: []column{{"id", x.ID}}}, x
 	case store.KindMember:
 		x := *r.Member
-		normalize(&x.UpdatedAt)
+		normalize(&x.UpdatedAt, &x.ErasedAt)
 		return of("members", x.Organization, x, columnsOfMember(x)...)
 	case store.KindKey:
 		x := *r.Key

@@ -92,10 +92,10 @@ func syncFolder(dir string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// connect returns a pool of up to n connections; it opens none yet.
+// connect returns a pool of up to n connections; it opens none yet. What is deleted is overwritten, as it may be of a person who is to be forgotten.
 func connect(path string, n int, param string) *sql.DB {
 	dsn := (&url.URL{Scheme: "file", OmitHost: true, Path: path}).String() + "?" + param +
-		fmt.Sprintf("&_pragma=busy_timeout(%d)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)", busyTimeout.Milliseconds())
+		fmt.Sprintf("&_pragma=busy_timeout(%d)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=secure_delete(1)", busyTimeout.Milliseconds())
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		panic(err) // only for a driver that is not registered

@@ -34,6 +34,7 @@ func unorganized(t *testing.T, e env) map[string]func(ctx context.Context) error
 		"DeleteLoginLinks": func(ctx context.Context) error { return second(e.DeleteLoginLinks(ctx, "", at(1))) },
 		"DeleteDeliveries": func(ctx context.Context) error { return second(e.DeleteDeliveries(ctx, "", at(1), 10)) },
 		"DeleteMessages":   func(ctx context.Context) error { return second(e.DeleteMessages(ctx, "", at(1), 10)) },
+		"DeleteMessagesOf": func(ctx context.Context) error { return second(e.DeleteMessagesOf(ctx, "", "u1", 10)) },
 		"Reminder":         func(ctx context.Context) error { return second(e.Reminder(ctx, "", "x")) },
 		"Reminders":        func(ctx context.Context) error { return second(e.Reminders(ctx, "")) },
 		"DeleteReminder":   func(ctx context.Context) error { return e.DeleteReminder(ctx, "", "x") },

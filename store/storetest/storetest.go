@@ -67,6 +67,8 @@ func Run(t *testing.T, factory Factory) {
 		{"a message is added once", testMessages},
 		{"messages are listed newest first in pages", testMessagePages},
 		{"old deliveries and messages are deleted, the oldest first and so many at a time", testForget},
+		{"the messages of one member are deleted, so many at a time, and nobody else's", testForgetMember},
+		{"an erased member stays erased, and has nothing left to be found by", testErased},
 		{"unread messages are a list of their own", testUnreadMessages},
 		{"one message is found by its id, by its member alone", testOneMessage},
 		{"messages are marked as read by id, or all", testMarkRead},
