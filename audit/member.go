@@ -74,6 +74,8 @@ type MemberFilter struct {
 	UserName, ExternalID, Email string
 	// IDs, where there are any, are the only members that are meant: at most 1,000. Ids that nobody has find nobody.
 	IDs []string
+	// Departments are alternatives, at most 1,000, as they are written. Their members are found without looking at others.
+	Departments []string
 	// After continues behind this member id, and Skip leaves out that many more; Limit is 1 to 1,000.
 	After string
 	Skip  int

@@ -15,6 +15,7 @@ type Kind string
 const (
 	KindOrganization Kind = "organization"
 	KindMember       Kind = "member"
+	KindGroup        Kind = "group"
 	KindKey          Kind = "key"
 	KindReminder     Kind = "reminder"
 	KindDelivery     Kind = "delivery"
@@ -26,7 +27,7 @@ const (
 
 // Kinds returns every kind.
 func Kinds() []Kind {
-	return []Kind{KindOrganization, KindMember, KindKey, KindReminder, KindDelivery, KindMessage, KindExport, KindCheckpoint, KindSecret}
+	return []Kind{KindOrganization, KindMember, KindKey, KindReminder, KindDelivery, KindMessage, KindExport, KindCheckpoint, KindSecret, KindGroup}
 }
 
 // Record is one record of any kind, whole: the field of its kind is set and no other.
@@ -40,6 +41,7 @@ type Record struct {
 	Export       *audit.Export
 	Checkpoint   *Checkpoint
 	Secret       *Secret
+	Group        *audit.Group
 }
 
 // Checkpoint is how far the reader of that name has come in the tail of an organization.
@@ -76,6 +78,8 @@ func (r Record) Kind() Kind {
 		return KindCheckpoint
 	case r.Secret != nil:
 		return KindSecret
+	case r.Group != nil:
+		return KindGroup
 	}
 	return ""
 }
@@ -101,6 +105,8 @@ func (r Record) ID() string {
 		return r.Checkpoint.Name
 	case KindSecret:
 		return r.Secret.Name
+	case KindGroup:
+		return r.Group.ID
 	}
 	return ""
 }
@@ -116,6 +122,8 @@ func (r Record) Version() (int64, bool) {
 		return r.Reminder.Version, true
 	case KindExport:
 		return r.Export.Version, true
+	case KindGroup:
+		return r.Group.Version, true
 	}
 	return 0, false
 }

@@ -1,4 +1,4 @@
-// Package store is the contract of the records that are not events: organizations, members, keys, sessions, links that sign in, reminders,
+// Package store is the contract of the records that are not events: organizations, members, groups, keys, sessions, links that sign in, reminders,
 // deliveries, messages, exports, checkpoints and secrets. It holds interfaces whose comments are the specification; the conformance suite
 // in storetest proves an engine against them.
 //
@@ -36,11 +36,27 @@ type Organizations interface {
 type Members interface {
 	// PutMember is optimistic. Who is erased is kept as any other member. CodeConflict with the field "user_name" or "external_id" where another member who is not deleted has the same.
 	PutMember(ctx context.Context, member audit.Member) (audit.Member, error)
+	// PutMembers does with each of at most 1,000 members of one organization, every one of another id, what PutMember does, at the cost of few writes. It
+	// returns what PutMember's error would be of each, in their order; where it fails as a whole, any of them may have been written.
+	PutMembers(ctx context.Context, organization string, members []audit.Member) ([]error, error)
 	Member(ctx context.Context, organization, id string) (audit.Member, error)
 	// Members lists by id.
 	Members(ctx context.Context, organization string, filter audit.MemberFilter) ([]audit.Member, error)
 	// CountMembers counts those that Members lists, whatever After, Skip and Limit say.
 	CountMembers(ctx context.Context, organization string, filter audit.MemberFilter) (int, error)
+}
+
+// Groups keeps what identity providers know of departments. Who is in one, members say.
+type Groups interface {
+	// PutGroup is optimistic. CodeConflict with the field "name" where another group has the same name, whatever its case.
+	PutGroup(ctx context.Context, group audit.Group) (audit.Group, error)
+	Group(ctx context.Context, organization, id string) (audit.Group, error)
+	// Groups lists by id, and continues behind any id.
+	Groups(ctx context.Context, organization string, filter audit.GroupFilter) ([]audit.Group, error)
+	// CountGroups counts those that Groups lists, whatever After, Skip and Limit say.
+	CountGroups(ctx context.Context, organization string, filter audit.GroupFilter) (int, error)
+	// DeleteGroup deletes it, and its name is free at once. CodeNotFound where there is none.
+	DeleteGroup(ctx context.Context, organization, id string) error
 }
 
 // Keys keeps API keys.
@@ -171,6 +187,7 @@ type Secrets interface {
 type Store interface {
 	Organizations
 	Members
+	Groups
 	Keys
 	Sessions
 	LoginLinks

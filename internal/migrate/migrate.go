@@ -33,6 +33,7 @@ type Records interface {
 	Organizations(ctx context.Context) ([]audit.Organization, error)
 	Organization(ctx context.Context, id string) (audit.Organization, error)
 	DeleteReminder(ctx context.Context, organization, id string) error
+	DeleteGroup(ctx context.Context, organization, id string) error
 	Checkpoint(ctx context.Context, organization, name string) (string, error)
 	SaveCheckpoint(ctx context.Context, organization, name, value string) error
 	Secret(ctx context.Context, name string) ([]byte, error)
@@ -174,12 +175,16 @@ func (m *mover) move(ctx context.Context, o *moved) error {
 	if err := m.events(ctx, o); err != nil {
 		return err
 	}
-	for _, kind := range []store.Kind{store.KindMember, store.KindReminder, store.KindDelivery, store.KindMessage, store.KindExport} {
+	// Before the groups that are there come, so that a name that was one of these is free.
+	if err := m.forget(ctx, o.id, store.KindGroup, m.To.Records.DeleteGroup); err != nil {
+		return err
+	}
+	for _, kind := range []store.Kind{store.KindMember, store.KindGroup, store.KindReminder, store.KindDelivery, store.KindMessage, store.KindExport} {
 		if err := m.records(ctx, o.id, kind); err != nil {
 			return err
 		}
 	}
-	if err := m.forgetReminders(ctx, o.id); err != nil {
+	if err := m.forget(ctx, o.id, store.KindReminder, m.To.Records.DeleteReminder); err != nil {
 		return err
 	}
 	if err := m.checkpoints(ctx, o); err != nil {

@@ -84,6 +84,8 @@ func TestMovingAgainCopiesOnlyWhatIsNew(t *testing.T) {
 	from.ok(from.store.SaveCheckpoint(t.Context(), "acme", "window/x0", "from:"+from.checkpoint("acme", 52)))
 	from.ok(from.store.SaveCheckpoint(t.Context(), "acme", "window/x1", ""))
 	from.ok(from.store.DeleteReminder(t.Context(), "acme", "x1"))
+	from.ok(from.store.DeleteGroup(t.Context(), "acme", "x1"))
+	must[audit.Group](t)(from.store.PutGroup(t.Context(), audit.Group{ID: "again", Organization: "acme", Name: "Group x1", CreatedAt: start}))
 	member := must[audit.Member](t)(from.store.Member(t.Context(), "acme", "x0"))
 	member.Name = "Renamed"
 	must[audit.Member](t)(from.store.PutMember(t.Context(), member))

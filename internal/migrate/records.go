@@ -13,7 +13,7 @@ import (
 const recordPage = 200
 
 // owned are the kinds of records that belong to an organization, in the order in which they are compared.
-var owned = []store.Kind{store.KindMember, store.KindKey, store.KindReminder, store.KindDelivery, store.KindMessage, store.KindExport, store.KindCheckpoint}
+var owned = []store.Kind{store.KindMember, store.KindGroup, store.KindKey, store.KindReminder, store.KindDelivery, store.KindMessage, store.KindExport, store.KindCheckpoint}
 
 // each reads all records of a kind, page by page.
 func (m *mover) each(ctx context.Context, p Place, organization string, kind store.Kind, do func([]store.Record) error) error {
@@ -48,10 +48,10 @@ func (m *mover) organization(ctx context.Context, id string) error {
 	return m.do(ctx, func() error { return m.To.Records.PutRecords(ctx, []store.Record{{Organization: &org}}) })
 }
 
-// forgetReminders deletes what an earlier run has brought and the source has deleted since: reminders are all that is ever deleted.
-func (m *mover) forgetReminders(ctx context.Context, organization string) error {
+// forget deletes what an earlier run has brought and the source has deleted since: reminders and groups are all that is ever deleted.
+func (m *mover) forget(ctx context.Context, organization string, kind store.Kind, remove func(ctx context.Context, organization, id string) error) error {
 	there := map[string]bool{}
-	err := m.each(ctx, m.From, organization, store.KindReminder, func(list []store.Record) error {
+	err := m.each(ctx, m.From, organization, kind, func(list []store.Record) error {
 		for _, r := range list {
 			there[r.ID()] = true
 		}
@@ -60,12 +60,12 @@ func (m *mover) forgetReminders(ctx context.Context, organization string) error 
 	if err != nil {
 		return err
 	}
-	return m.each(ctx, m.To, organization, store.KindReminder, func(list []store.Record) error {
+	return m.each(ctx, m.To, organization, kind, func(list []store.Record) error {
 		for _, r := range list {
 			if there[r.ID()] {
 				continue
 			}
-			err := m.do(ctx, func() error { return m.To.Records.DeleteReminder(ctx, organization, r.ID()) })
+			err := m.do(ctx, func() error { return remove(ctx, organization, r.ID()) })
 			if err != nil && audit.CodeOf(err) != audit.CodeNotFound {
 				return err
 			}

@@ -53,7 +53,7 @@ func (s *Store) PutMember(ctx context.Context, member audit.Member) (audit.Membe
 	normalize(&member.UpdatedAt, &member.ErasedAt)
 	read := member.Version
 	member.Version++
-	if err := s.putClaimed(ctx, memberDocument(member), read, member); err != nil {
+	if err := s.putClaimed(ctx, memberDocument(member), read, member, claims(member)); err != nil {
 		return audit.Member{}, err
 	}
 	return member, nil
@@ -62,7 +62,22 @@ func (s *Store) PutMember(ctx context.Context, member audit.Member) (audit.Membe
 func memberDocument(m audit.Member) document {
 	return document{Kind: kindMember, Organization: m.Organization, ID: m.ID, At: toMillis(m.UpdatedAt),
 		Status: string(m.Status), Role: string(m.Role), Text: textTerms(m),
-		UserName: fold(m.UserName), ExternalID: m.ExternalID}
+		UserName: fold(m.UserName), ExternalID: m.ExternalID, Departments: departmentTerms(m)}
+}
+
+// departmentTerms are never none, so that a member of no department can be told from one who was written before departments were indexed.
+func departmentTerms(m audit.Member) []string {
+	if len(m.Departments) == 0 {
+		return []string{""}
+	}
+	return m.Departments
+}
+
+// inDepartments matches the members of any of the departments, and those of whom the index does not know. The members that it finds are looked at
+// again here.
+func inDepartments(names []string) map[string]any {
+	unknown := map[string]any{"bool": map[string]any{"must_not": map[string]any{"exists": map[string]any{"field": "departments"}}}}
+	return map[string]any{"bool": map[string]any{"should": []map[string]any{of("departments", names...), unknown}, "minimum_should_match": 1}}
 }
 
 func readMember(d *stored) (audit.Member, error) {
@@ -189,7 +204,10 @@ func chosen(organization string, filter audit.MemberFilter) (l listing, sure boo
 	if filter.Text != "" {
 		l.filters = append(l.filters, wildcard(organization, fold(filter.Text)))
 	}
-	return l, filter.Text == "" && filter.Email == ""
+	if len(filter.Departments) > 0 {
+		l.filters = append(l.filters, inDepartments(filter.Departments))
+	}
+	return l, filter.Text == "" && filter.Email == "" && len(filter.Departments) == 0
 }
 
 // skip returns the position behind the next n documents of a listing; nil where there are no more.
@@ -222,6 +240,10 @@ func (s *Store) eachMember(ctx context.Context, l listing, after []any, filter a
 			}
 			contains := func(value string) bool { return strings.Contains(value, text) }
 			if !slices.ContainsFunc(searchedText(member), contains) || email != "" && email != fold(member.Email) {
+				continue
+			}
+			in := func(name string) bool { return slices.Contains(member.Departments, name) }
+			if len(filter.Departments) > 0 && !slices.ContainsFunc(filter.Departments, in) {
 				continue
 			}
 			if !do(member) {

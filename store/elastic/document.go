@@ -21,6 +21,7 @@ type kind string
 const (
 	kindOrganization kind = "organization"
 	kindMember       kind = "member"
+	kindGroup        kind = "group"
 	kindClaim        kind = "claim"
 	kindKey          kind = "key"
 	kindKeyID        kind = "key-id"
@@ -44,15 +45,17 @@ type document struct {
 	ID           string `json:"id"`
 	Version      int64  `json:"version,omitempty"` // of records that are written optimistically
 	// Owner is whose list the record stands in: a delivery's reminder, the member of a message, an export, a session or a link. Of a key it is the first
-	// characters of the secret, by which it is found too.
+	// characters of the secret, by which it is found too, and of a group its former name, folded.
 	Owner  string `json:"owner"`
 	Status string `json:"status,omitempty"`
 	Role   string `json:"role,omitempty"`
 	// Text is what a search of members looks into, folded.
 	Text []string `json:"text,omitempty"`
-	// UserName, folded, and ExternalID are those of members.
+	// UserName, folded, and ExternalID are those of members. A group has its name, folded, as UserName.
 	UserName   string `json:"user_name,omitempty"`
 	ExternalID string `json:"external_id,omitempty"`
+	// Departments are those of members, "" where they are in none. Members whom an older version has written have nothing here.
+	Departments []string `json:"departments,omitempty"`
 	// At is the time by which lists are ordered.
 	At         int64           `json:"at"`
 	Unread     bool            `json:"unread"`

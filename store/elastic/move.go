@@ -11,7 +11,7 @@ var _ store.Mover = (*Store)(nil)
 
 // movedKinds are the documents of records that move.
 var movedKinds = map[store.Kind]kind{
-	store.KindOrganization: kindOrganization, store.KindMember: kindMember, store.KindKey: kindKey, store.KindReminder: kindReminder,
+	store.KindOrganization: kindOrganization, store.KindMember: kindMember, store.KindGroup: kindGroup, store.KindKey: kindKey, store.KindReminder: kindReminder,
 	store.KindDelivery: kindDelivery, store.KindMessage: kindMessage, store.KindExport: kindExport, store.KindCheckpoint: kindCheckpoint,
 	store.KindSecret: kindSecret,
 }
@@ -56,6 +56,8 @@ func (s *Store) readRecord(d *stored) (r store.Record, err error) {
 		r.Organization, err = pointer(readOrganization(d))
 	case kindMember:
 		r.Member, err = pointer(readMember(d))
+	case kindGroup:
+		r.Group, err = pointer(readGroup(d))
 	case kindKey:
 		r.Key, err = pointer(s.readKey(d))
 	case kindReminder:
@@ -87,10 +89,8 @@ func (s *Store) PutRecords(ctx context.Context, records []store.Record) error {
 		if err != nil {
 			return err
 		}
-		if r.Member != nil {
-			for _, claim := range claims(*r.Member) {
-				writes = append(writes, write{action: "index", id: docID(kindClaim, claim.Organization, claim.ID), body: &claim})
-			}
+		for _, claim := range claimsOf(r) {
+			writes = append(writes, write{action: "index", id: docID(kindClaim, claim.Organization, claim.ID), body: &claim})
 		}
 		if d.Kind != kindKey {
 			writes = append(writes, write{action: "index", id: docID(d.Kind, d.Organization, d.ID), body: d})
@@ -107,6 +107,16 @@ func (s *Store) PutRecords(ctx context.Context, records []store.Record) error {
 	}
 	_, err := s.applyAll(ctx, writes)
 	return fault(err, "write the records")
+}
+
+func claimsOf(r store.Record) map[string]document {
+	switch {
+	case r.Member != nil:
+		return claims(*r.Member)
+	case r.Group != nil:
+		return groupClaims(*r.Group)
+	}
+	return nil
 }
 
 // freeKeys refuses keys where another has the id or the hash. Keys are moved while nobody makes any.
@@ -183,6 +193,10 @@ func documentOf(r store.Record) (document, any) {
 		x := *r.Member
 		normalize(&x.UpdatedAt, &x.ErasedAt)
 		return memberDocument(x), x
+	case store.KindGroup:
+		x := *r.Group
+		normalize(&x.CreatedAt, &x.UpdatedAt)
+		return groupDocument(x), x
 	case store.KindKey:
 		x := *r.Key
 		normalize(&x.CreatedAt, &x.ExpiresAt)

@@ -110,7 +110,7 @@ func TestAnOlderIndexIsBroughtUpToDateAndKeepsItsRecords(t *testing.T) {
 	_, err := elastic.Open(t.Context(), p.client, elastic.Options{Prefix: p.prefix})
 	p.wantUnavailable("Open", err, "older version: run `audittrail setup`")
 	lines := p.plan(elastic.SetupOptions{})
-	if len(lines) != 2 || !strings.HasPrefix(lines[1], "index P-records-v1: add fields; mappings._meta.version: is 0, should be 2; mappings.properties.at: should be {\"type\":\"long\"}, is not set") {
+	if len(lines) != 2 || !strings.HasPrefix(lines[1], "index P-records-v1: add fields; mappings._meta.version: is 0, should be 3; mappings.properties.at: should be {\"type\":\"long\"}, is not set") {
 		t.Errorf("the changes are %q", lines)
 	}
 	s := p.open(t)
@@ -118,6 +118,35 @@ func TestAnOlderIndexIsBroughtUpToDateAndKeepsItsRecords(t *testing.T) {
 	fill(t, s, "acme")
 	if n, err := s.Unread(t.Context(), "acme", "m"); n != 1 || err != nil {
 		t.Errorf("%d messages, %v", n, err)
+	}
+}
+
+func TestMembersOfBeforeDepartmentsWereIndexedAreFoundByThem(t *testing.T) {
+	p := newPlace(t)
+	p.setup()
+	s := p.open(t)
+	defer s.Close()
+	for id, departments := range map[string][]string{"old": {"Sales"}, "older": {"Legal"}, "new": {"Sales"}, "none": nil} {
+		if _, err := s.PutMember(t.Context(), audit.Member{ID: id, Organization: "acme", Departments: departments}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, id := range []string{"old", "older"} { // as an older version has written them
+		p.call(esapi.UpdateRequest{Index: p.index(), DocumentID: "member/acme/" + id, Body: body(t, map[string]any{
+			"script": map[string]any{"source": "ctx._source.remove('departments')"}})}, nil)
+	}
+	for range 2 {
+		list, err := s.Members(t.Context(), "acme", audit.MemberFilter{Departments: []string{"Sales"}, Limit: 1, After: "n"})
+		if n, countErr := s.CountMembers(t.Context(), "acme", audit.MemberFilter{Departments: []string{"Sales"}}); len(list) != 1 || n != 2 || err != nil || countErr != nil {
+			t.Errorf("%d members of Sales, the first %+v, %v, %v", n, list, err, countErr)
+		}
+		old, err := s.Member(t.Context(), "acme", "old")
+		if err == nil {
+			_, err = s.PutMember(t.Context(), old) // which indexes it
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -136,6 +136,13 @@ func chosen(organization string, filter audit.MemberFilter) (string, []any) {
 			args = append(args, id)
 		}
 	}
+	if len(filter.Departments) > 0 {
+		query += " AND id IN (SELECT member FROM departments WHERE organization = ? AND department IN (?" + strings.Repeat(", ?", len(filter.Departments)-1) + "))"
+		args = append(args, organization)
+		for _, name := range filter.Departments {
+			args = append(args, name)
+		}
+	}
 	if filter.Text != "" {
 		text := fold(filter.Text)
 		query, args = query+" AND (instr(name_folded, ?) OR instr(id_folded, ?) OR instr(email_folded, ?))", append(args, text, text, text)

@@ -95,7 +95,8 @@ func TestAStoreOfTheFirstVersionIsMigratedAndKeepsItsRecords(t *testing.T) {
 		t.Fatal(err)
 	}
 	key := audit.Key{Organization: "acme", ID: "k", Hash: []byte{1}, CreatedAt: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
-	if err := errors.Join(old.CreateKey(ctx, key), old.Close()); err != nil {
+	_, err = old.writer.ExecContext(ctx, `INSERT INTO members VALUES ('acme', 'u', 1, 'active', 'member', 'u', 'u', '', '{"id":"u","departments":["Sales","Sales","Legal"],"version":1}')`)
+	if err := errors.Join(err, old.CreateKey(ctx, key), old.Close()); err != nil {
 		t.Fatal(err)
 	}
 	migrations = all
@@ -106,6 +107,9 @@ func TestAStoreOfTheFirstVersionIsMigratedAndKeepsItsRecords(t *testing.T) {
 	defer s.Close()
 	if got, err := s.KeyByHash(ctx, key.Hash); err != nil || got.ID != "k" {
 		t.Errorf("the key of before is %+v, %v", got, err)
+	}
+	if list, err := s.Members(ctx, "acme", audit.MemberFilter{Departments: []string{"Sales"}, Limit: 10}); err != nil || len(list) != 1 {
+		t.Errorf("the members of before of a department are %+v, %v", list, err)
 	}
 	session := audit.Session{Organization: "acme", ID: "s", Member: "u", Hash: []byte{2}, CreatedAt: key.CreatedAt, ExpiresAt: key.CreatedAt.Add(time.Hour)}
 	link := audit.LoginLink{Organization: "acme", ID: "l", Member: "u", Hash: []byte{3}, CreatedAt: key.CreatedAt, ExpiresAt: key.CreatedAt.Add(time.Hour)}

@@ -21,8 +21,11 @@ var provisionedSchema string
 //go:embed keys.sql
 var keysSchema string
 
+//go:embed groups.sql
+var groupsSchema string
+
 // migrations are applied in order; the file's user_version says how many it has seen. Never change one that was released: add another.
-var migrations = []string{schema, signInSchema, provisionedSchema, keysSchema}
+var migrations = []string{schema, signInSchema, provisionedSchema, keysSchema, groupsSchema}
 
 // migrate brings the tables up to date, in one transaction, so that a crash leaves the old version or the new one.
 func (s *Store) migrate(ctx context.Context, logger *slog.Logger) error {

@@ -23,6 +23,8 @@ func (s *Store) Records(ctx context.Context, kind store.Kind, organization, afte
 	switch kind {
 	case store.KindMember:
 		return from("members", "organization, doc", as(scanMember, func(m *audit.Member) store.Record { return store.Record{Member: m} }))
+	case store.KindGroup:
+		return from("directory_groups", "organization, doc", as(scanGroup, func(g *audit.Group) store.Record { return store.Record{Group: g} }))
 	case store.KindKey:
 		return from("keys", keyColumns, as(s.scanKey, func(k *audit.Key) store.Record { return store.Record{Key: k} }))
 	case store.KindReminder:
@@ -186,6 +188,10 @@ func columnsOf(r store.Record) (movedRow, any) {
 		x := *r.Member
 		normalize(&x.UpdatedAt, &x.ErasedAt)
 		return of("members", x.Organization, x, columnsOfMember(x)...)
+	case store.KindGroup:
+		x := *r.Group
+		normalize(&x.CreatedAt, &x.UpdatedAt)
+		return of("directory_groups", x.Organization, x, columnsOfGroup(x)...)
 	case store.KindKey:
 		x := *r.Key
 		normalize(&x.CreatedAt, &x.ExpiresAt)

@@ -20,6 +20,11 @@ func unorganized(t *testing.T, e env) map[string]func(ctx context.Context) error
 		"Members": func(ctx context.Context) error {
 			return second(e.Members(ctx, "", audit.MemberFilter{Limit: 10}))
 		},
+		"PutMembers":       func(ctx context.Context) error { return second(e.PutMembers(ctx, "", []audit.Member{{ID: "x"}})) },
+		"Group":            func(ctx context.Context) error { return second(e.Group(ctx, "", "x")) },
+		"Groups":           func(ctx context.Context) error { return second(e.Groups(ctx, "", audit.GroupFilter{Limit: 10})) },
+		"CountGroups":      func(ctx context.Context) error { return second(e.CountGroups(ctx, "", audit.GroupFilter{})) },
+		"DeleteGroup":      func(ctx context.Context) error { return e.DeleteGroup(ctx, "", "x") },
 		"CreateKey":        func(ctx context.Context) error { return e.CreateKey(ctx, key("", e.org, at(1))) },
 		"Keys":             func(ctx context.Context) error { return second(e.Keys(ctx, "")) },
 		"RevokeKey":        func(ctx context.Context) error { return e.RevokeKey(ctx, "", "x", at(1)) },

@@ -75,10 +75,12 @@ func whole(organization, id string) []store.Record {
 	m.Version, r.Version, x.Version = 3, 12, 1
 	k, read := key(organization, id, at(5)), message(organization, "u1", id, at(6))
 	k.LastUsedAt, k.RevokedAt, read.ReadAt, k.ReplacedBy = at(7), at(8), at(9), "the key after"
+	g := group(organization, id)
+	g.Version, g.Former = 4, "Former "+id
 	d := delivery(organization, "a deleted reminder", id, audit.DeliveryDelivered, at(10))
 	return []store.Record{{Organization: &org}, {Member: &m}, {Key: &k}, {Reminder: &r}, {Delivery: &d}, {Message: &read}, {Export: &x},
 		{Checkpoint: &store.Checkpoint{Organization: organization, Name: id, Value: "v1:\"17\"\n"}},
-		{Secret: &store.Secret{Name: organization + "/" + id, Value: hashOf(id)}}}
+		{Secret: &store.Secret{Name: organization + "/" + id, Value: hashOf(id)}}, {Group: &g}}
 }
 
 func testRecords(t *testing.T, e env) {
@@ -132,6 +134,7 @@ func testReplaced(t *testing.T, e env) {
 	second[6].Export.Status = audit.ExportExpired
 	second[7].Checkpoint.Value = ""
 	second[8].Secret.Value = hashOf("another")
+	second[9].Group.Version, second[9].Group.Name, second[9].Group.Former = 1, "Another", ""
 	ok(t, mover(t, e).PutRecords(ctx, second))
 	wantRecords(t, e, e.org, second)
 }
@@ -209,6 +212,8 @@ func withoutVersion(r store.Record) store.Record {
 		r.Reminder.Version = 0
 	case r.Export != nil:
 		r.Export.Version = 0
+	case r.Group != nil:
+		r.Group.Version = 0
 	}
 	return r
 }
@@ -258,6 +263,12 @@ func testMoved(t *testing.T, from env, to store.Store) {
 	ok(t, to.TouchKey(ctx, from.org, k.ID, at(500)))
 	list, err := to.Members(ctx, from.org, audit.MemberFilter{Text: "müller", Limit: 10})
 	wantIDs(t, "found by text", list, err, memberID, "zoë")
+	list, err = to.Members(ctx, from.org, audit.MemberFilter{Departments: []string{"Sales"}, Limit: 10})
+	wantIDs(t, "found by department", list, err, memberID, "x", "zoë")
+	another := group(from.org, "another")
+	another.Name = group(from.org, "x").Name
+	_, err = to.PutGroup(ctx, another)
+	wantTaken(t, "the name of a group that was moved", err, "name")
 	wantUnread(t, moved, from.org, "u1", 1)
 	open, err := to.OpenExports(ctx, from.org)
 	if wantIDs(t, "open exports", slices.DeleteFunc(open, func(x audit.Export) bool { return x.ID != "running" }), err, exportID, "running"); err == nil {

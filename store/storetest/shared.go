@@ -69,6 +69,10 @@ func putters(t *testing.T, s store.Store, organization, id string) []putter {
 			r, err := s.PutMember(ctx, audit.Member{Organization: organization, ID: id, Version: v})
 			return r.Version, err
 		}},
+		{"group", func(v int64) (int64, error) {
+			r, err := s.PutGroup(ctx, audit.Group{Organization: organization, ID: id, Name: "Group " + id, Version: v})
+			return r.Version, err
+		}},
 		{"reminder", func(v int64) (int64, error) {
 			r, err := s.PutReminder(ctx, audit.Reminder{Organization: organization, ID: id, Version: v})
 			return r.Version, err
@@ -80,8 +84,19 @@ func putters(t *testing.T, s store.Store, organization, id string) []putter {
 	}
 }
 
+// manyPutter writes a member by PutMembers.
+func manyPutter(t *testing.T, s store.Store, organization, id string) putter {
+	return putter{"member of many", func(v int64) (int64, error) {
+		outcomes, err := s.PutMembers(t.Context(), organization, []audit.Member{{ID: id, Version: v}})
+		if err == nil {
+			err = outcomes[0]
+		}
+		return v + 1, err
+	}}
+}
+
 func testOptimistic(t *testing.T, e env) {
-	for _, p := range putters(t, e, e.org, "x") {
+	for _, p := range append(putters(t, e, e.org, "x"), manyPutter(t, e, e.org, "y")) {
 		for _, step := range []struct {
 			version int64
 			code    audit.Code
@@ -106,6 +121,7 @@ func testOptimistic(t *testing.T, e env) {
 
 func testRacingWriters(t *testing.T, e env) {
 	race(t, putters(t, e, e.org, "x"), putters(t, e, e.org, "x"))
+	race(t, []putter{manyPutter(t, e, e.org, "y")}, []putter{manyPutter(t, e, e.org, "y")})
 }
 
 // race lets writers put the same version at the same time, half of them through each of two stores, for several versions.
@@ -142,6 +158,7 @@ func fill(t *testing.T, s store.Store, organization, id string) {
 	t.Helper()
 	ctx := t.Context()
 	must[audit.Member](t)(s.PutMember(ctx, member(organization, id)))
+	must[audit.Group](t)(s.PutGroup(ctx, group(organization, id)))
 	ok(t, s.CreateKey(ctx, key(organization, id, at(1))))
 	ok(t, s.CreateSession(ctx, session(organization, id, id, at(1))))
 	ok(t, s.CreateLoginLink(ctx, link(organization, id, at(1))))
@@ -159,6 +176,10 @@ func wantFilled(t *testing.T, s store.Store, organization, id string) {
 	m := member(organization, id)
 	m.Version = 1
 	wantSame(t, "the member", must[audit.Member](t)(s.Member(ctx, organization, id)), m)
+	gr := group(organization, id)
+	gr.Version = 1
+	wantSame(t, "the group", must[audit.Group](t)(s.Group(ctx, organization, id)), gr)
+	wantSame(t, "the groups", must[[]audit.Group](t)(s.Groups(ctx, organization, audit.GroupFilter{Limit: 10})), []audit.Group{gr})
 	k := key(organization, id, at(1))
 	wantSame(t, "the key", must[audit.Key](t)(s.KeyByHash(ctx, k.Hash)), k)
 	keys := must[[]audit.Key](t)(s.Keys(ctx, organization))
@@ -190,6 +211,9 @@ func wantNothing(t *testing.T, s store.Store, organization, id string) {
 	ctx := t.Context()
 	_, err := s.Member(ctx, organization, id)
 	wantCode(t, "Member", err, audit.CodeNotFound)
+	_, err = s.Group(ctx, organization, id)
+	wantCode(t, "Group", err, audit.CodeNotFound)
+	wantCode(t, "DeleteGroup", s.DeleteGroup(ctx, organization, id), audit.CodeNotFound)
 	_, err = s.Reminder(ctx, organization, id)
 	wantCode(t, "Reminder", err, audit.CodeNotFound)
 	_, err = s.Delivery(ctx, organization, id)
@@ -226,6 +250,14 @@ func testOrganizationsApart(t *testing.T, e env) {
 	wantNothing(t, e, e.other, "x")
 	members, err := e.Members(ctx, e.other, audit.MemberFilter{Limit: 10})
 	wantIDs(t, "Members", members, err, memberID)
+	members, err = e.Members(ctx, e.other, audit.MemberFilter{Departments: []string{"Sales"}, Limit: 10})
+	wantIDs(t, "Members of a department", members, err, memberID)
+	groups, err := e.Groups(ctx, e.other, audit.GroupFilter{Limit: 10})
+	wantIDs(t, "Groups", groups, err, groupID)
+	outcomes, err := e.PutMembers(ctx, e.other, []audit.Member{{Organization: e.org, ID: "x", Version: 1}})
+	if err != nil || len(outcomes) != 1 || audit.CodeOf(outcomes[0]) != audit.CodeConflict {
+		t.Errorf("PutMembers of a member of another organization: %v, %v", outcomes, err)
+	}
 	keys, err := e.Keys(ctx, e.other)
 	wantIDs(t, "Keys", keys, err, keyID)
 	reminders, err := e.Reminders(ctx, e.other)
@@ -247,6 +279,7 @@ func testOrganizationsApart(t *testing.T, e env) {
 	wantFilled(t, e, e.org, "x")
 	wantFilled(t, e, e.other, "x")
 	ok(t, e.DeleteReminder(ctx, e.other, "x"))
+	ok(t, e.DeleteGroup(ctx, e.other, "x"))
 	ok(t, e.RevokeKey(ctx, e.other, "x", at(9)))
 	must[int](t)(e.RevokeSessions(ctx, e.other, "x", at(9)))
 	must[int](t)(e.DeleteSessions(ctx, e.other, at(9).AddDate(0, 0, 9)))
