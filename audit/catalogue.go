@@ -39,6 +39,11 @@ const (
 	ActionReminderDeleted      = "audit_trail.reminder.deleted"
 	ActionReminderTested       = "audit_trail.reminder.tested"
 	ActionReminderUnsubscribed = "audit_trail.reminder.unsubscribed"
+	ActionAddressesListed      = "audit_trail.addresses.listed"
+	ActionAddressAdded         = "audit_trail.address.added"
+	ActionAddressCodeSent      = "audit_trail.address.code_sent"
+	ActionAddressVerified      = "audit_trail.address.verified"
+	ActionAddressDeleted       = "audit_trail.address.deleted"
 	ActionKeysListed           = "audit_trail.keys.listed"
 	ActionKeyCreated           = "audit_trail.key.created"
 	ActionKeyRevoked           = "audit_trail.key.revoked"
@@ -60,7 +65,7 @@ const (
 // else, so that those for people leave them out unless they are asked for.
 func ReadingActions() []string {
 	return []string{ActionEventsSearched, ActionEventViewed, ActionSummaryViewed, ActionMemberViewed, ActionMembersListed, ActionExportsListed, ActionExportViewed,
-		ActionRemindersListed, ActionReminderViewed, ActionDeliveriesListed, ActionKeysListed}
+		ActionRemindersListed, ActionReminderViewed, ActionDeliveriesListed, ActionAddressesListed, ActionKeysListed}
 }
 
 // Catalogue returns every built-in action, by range. The caller may change the slice.
@@ -147,6 +152,11 @@ var auditTrailActions = []ActionInfo{
 	{Action: ActionReminderDeleted, Title: "Delete reminder", Description: "Someone deleted a reminder."},
 	{Action: ActionReminderTested, Title: "Test reminder", Description: "Someone sent a test message of a reminder."},
 	{Action: ActionReminderUnsubscribed, Title: "Unsubscribe from reminder", Description: "A recipient opted out of a channel of a reminder."},
+	{Action: ActionAddressesListed, Title: "List other addresses", Description: "Someone looked at the list of addresses beside those of members."},
+	{Action: ActionAddressAdded, Title: "Add other address", Description: "Someone added an address beside those of members, and a code was sent to it."},
+	{Action: ActionAddressCodeSent, Title: "Send code to address", Description: "Someone had a new code sent to an address that is not verified yet."},
+	{Action: ActionAddressVerified, Title: "Verify other address", Description: "Someone entered the code that was sent to an address, or a wrong one."},
+	{Action: ActionAddressDeleted, Title: "Delete other address", Description: "Someone deleted an address beside those of members."},
 	{Action: ActionKeysListed, Title: "List API keys", Description: "Someone looked at the list of API keys."},
 	{Action: ActionKeyCreated, Title: "Create API key", Description: "Someone created an API key of the audit trail."},
 	{Action: ActionKeyRevoked, Title: "Revoke API key", Description: "Someone revoked an API key of the audit trail."},

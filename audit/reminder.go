@@ -44,7 +44,10 @@ type Reminder struct {
 	Actions    []string    `json:"actions"`
 	Channels   []Channel   `json:"channels"`
 	Recipients []Recipient `json:"recipients"`
-	Window     Window      `json:"window"`
+	// Addresses are the ids of other addresses that are reminded, beside the members; Unsubscribed are those of them that opted out.
+	Addresses    []string `json:"addresses,omitempty"`
+	Unsubscribed []string `json:"unsubscribed_addresses,omitempty"`
+	Window       Window   `json:"window"`
 	// QuietHours holds messages back until they end; nil means none.
 	QuietHours *QuietHours `json:"quiet_hours,omitempty"`
 	// TimeZone is an IANA name; "" means UTC.
@@ -115,12 +118,14 @@ const (
 
 // Delivery records one message: what was sent, to whom, by which channel, with which result.
 type Delivery struct {
-	ID           string         `json:"id"` // derived from digest, channel and recipient
-	Organization string         `json:"-"`
-	Reminder     string         `json:"reminder"`
-	Digest       string         `json:"digest"`
-	Channel      Channel        `json:"channel"`
-	Member       string         `json:"member"`
+	ID           string  `json:"id"` // derived from digest, channel and recipient
+	Organization string  `json:"-"`
+	Reminder     string  `json:"reminder"`
+	Digest       string  `json:"digest"`
+	Channel      Channel `json:"channel"`
+	Member       string  `json:"member"`
+	// OtherAddress is the id of one, where it went there; Member is "" then.
+	OtherAddress string         `json:"other_address,omitempty"`
 	Address      string         `json:"address,omitempty"` // masked: "a***@example.com", "+49*****123"
 	Status       DeliveryStatus `json:"status"`
 	Attempts     int            `json:"attempts"`

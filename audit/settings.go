@@ -137,6 +137,7 @@ func (r Reminder) Validate() error {
 		c.add("channels", "is required: at least one of %s", either(words(Channels())))
 	}
 	c.recipients(r.Recipients)
+	c.addresses(r)
 	c.schedule(r)
 	return c.err()
 }
@@ -209,6 +210,19 @@ func (c *checker) recipients(recipients []Recipient) {
 		}
 		seen[v.Member] = true
 		c.channels(at+".unsubscribed", v.Unsubscribed)
+	}
+}
+
+func (c *checker) addresses(r Reminder) {
+	if !c.atMost("addresses", len(r.Addresses), MaxReminderAddresses) {
+		return
+	}
+	for i, id := range r.Addresses {
+		at := fmt.Sprintf("addresses[%d]", i)
+		c.required(at, id, MaxIDBytes)
+		if id != "" && slices.Contains(r.Addresses[:i], id) {
+			c.add(at, "%q is given twice", shorten(id))
+		}
 	}
 }
 

@@ -17,6 +17,7 @@ const (
 	KindMember       Kind = "member"
 	KindGroup        Kind = "group"
 	KindKey          Kind = "key"
+	KindAddress      Kind = "address"
 	KindReminder     Kind = "reminder"
 	KindDelivery     Kind = "delivery"
 	KindMessage      Kind = "message"
@@ -27,7 +28,7 @@ const (
 
 // Kinds returns every kind.
 func Kinds() []Kind {
-	return []Kind{KindOrganization, KindMember, KindKey, KindReminder, KindDelivery, KindMessage, KindExport, KindCheckpoint, KindSecret, KindGroup}
+	return []Kind{KindOrganization, KindMember, KindKey, KindReminder, KindDelivery, KindMessage, KindExport, KindCheckpoint, KindSecret, KindGroup, KindAddress}
 }
 
 // Record is one record of any kind, whole: the field of its kind is set and no other.
@@ -35,6 +36,7 @@ type Record struct {
 	Organization *audit.Organization
 	Member       *audit.Member
 	Key          *audit.Key
+	Address      *audit.OtherAddress
 	Reminder     *audit.Reminder
 	Delivery     *audit.Delivery
 	Message      *audit.Message
@@ -66,6 +68,8 @@ func (r Record) Kind() Kind {
 		return KindMember
 	case r.Key != nil:
 		return KindKey
+	case r.Address != nil:
+		return KindAddress
 	case r.Reminder != nil:
 		return KindReminder
 	case r.Delivery != nil:
@@ -93,6 +97,8 @@ func (r Record) ID() string {
 		return r.Member.ID
 	case KindKey:
 		return r.Key.ID
+	case KindAddress:
+		return r.Address.ID
 	case KindReminder:
 		return r.Reminder.ID
 	case KindDelivery:
@@ -118,6 +124,8 @@ func (r Record) Version() (int64, bool) {
 		return r.Organization.Version, true
 	case KindMember:
 		return r.Member.Version, true
+	case KindAddress:
+		return r.Address.Version, true
 	case KindReminder:
 		return r.Reminder.Version, true
 	case KindExport:

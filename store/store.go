@@ -1,5 +1,5 @@
-// Package store is the contract of the records that are not events: organizations, members, groups, keys, sessions, links that sign in, reminders,
-// deliveries, messages, exports, checkpoints and secrets. It holds interfaces whose comments are the specification; the conformance suite
+// Package store is the contract of the records that are not events: organizations, members, groups, keys, sessions, links that sign in, other
+// addresses, reminders, deliveries, messages, exports, checkpoints and secrets. It holds interfaces whose comments are the specification; the conformance suite
 // in storetest proves an engine against them.
 //
 // What holds for every method of every engine:
@@ -112,6 +112,18 @@ type LoginLinks interface {
 	DeleteLoginLinks(ctx context.Context, organization string, before time.Time) (int, error)
 }
 
+// OtherAddresses keeps addresses, beside those of members, that reminders go to.
+type OtherAddresses interface {
+	// PutAddress is optimistic.
+	PutAddress(ctx context.Context, address audit.OtherAddress) (audit.OtherAddress, error)
+	// Address finds deleted ones too, of which what was sent is left.
+	Address(ctx context.Context, organization, id string) (audit.OtherAddress, error)
+	// Addresses lists by creation time, oldest first, deleted ones too.
+	Addresses(ctx context.Context, organization string) ([]audit.OtherAddress, error)
+	// DeleteAddress takes the record away. CodeNotFound where there is none.
+	DeleteAddress(ctx context.Context, organization, id string) error
+}
+
 // Reminders keeps settings.
 type Reminders interface {
 	// PutReminder is optimistic.
@@ -191,6 +203,7 @@ type Store interface {
 	Keys
 	Sessions
 	LoginLinks
+	OtherAddresses
 	Reminders
 	Deliveries
 	Messages

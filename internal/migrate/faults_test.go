@@ -123,6 +123,11 @@ func (r fusedRecords) DeleteReminder(ctx context.Context, organization, id strin
 	return err
 }
 
+func (r fusedRecords) DeleteAddress(ctx context.Context, organization, id string) error {
+	_, err := fused(r.f, func() (int, error) { return 0, r.every.DeleteAddress(ctx, organization, id) })
+	return err
+}
+
 // altering is a target that does not keep what it is given.
 type altering struct {
 	Events

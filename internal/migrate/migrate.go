@@ -34,6 +34,7 @@ type Records interface {
 	Organization(ctx context.Context, id string) (audit.Organization, error)
 	DeleteReminder(ctx context.Context, organization, id string) error
 	DeleteGroup(ctx context.Context, organization, id string) error
+	DeleteAddress(ctx context.Context, organization, id string) error
 	Checkpoint(ctx context.Context, organization, name string) (string, error)
 	SaveCheckpoint(ctx context.Context, organization, name, value string) error
 	Secret(ctx context.Context, name string) ([]byte, error)
@@ -179,12 +180,15 @@ func (m *mover) move(ctx context.Context, o *moved) error {
 	if err := m.forget(ctx, o.id, store.KindGroup, m.To.Records.DeleteGroup); err != nil {
 		return err
 	}
-	for _, kind := range []store.Kind{store.KindMember, store.KindGroup, store.KindReminder, store.KindDelivery, store.KindMessage, store.KindExport} {
+	for _, kind := range []store.Kind{store.KindMember, store.KindGroup, store.KindAddress, store.KindReminder, store.KindDelivery, store.KindMessage, store.KindExport} {
 		if err := m.records(ctx, o.id, kind); err != nil {
 			return err
 		}
 	}
 	if err := m.forget(ctx, o.id, store.KindReminder, m.To.Records.DeleteReminder); err != nil {
+		return err
+	}
+	if err := m.forget(ctx, o.id, store.KindAddress, m.To.Records.DeleteAddress); err != nil {
 		return err
 	}
 	if err := m.checkpoints(ctx, o); err != nil {

@@ -13,7 +13,8 @@ import (
 const recordPage = 200
 
 // owned are the kinds of records that belong to an organization, in the order in which they are compared.
-var owned = []store.Kind{store.KindMember, store.KindGroup, store.KindKey, store.KindReminder, store.KindDelivery, store.KindMessage, store.KindExport, store.KindCheckpoint}
+var owned = []store.Kind{store.KindMember, store.KindGroup, store.KindKey, store.KindAddress, store.KindReminder, store.KindDelivery, store.KindMessage, store.KindExport,
+	store.KindCheckpoint}
 
 // each reads all records of a kind, page by page.
 func (m *mover) each(ctx context.Context, p Place, organization string, kind store.Kind, do func([]store.Record) error) error {
@@ -48,7 +49,7 @@ func (m *mover) organization(ctx context.Context, id string) error {
 	return m.do(ctx, func() error { return m.To.Records.PutRecords(ctx, []store.Record{{Organization: &org}}) })
 }
 
-// forget deletes what an earlier run has brought and the source has deleted since: reminders and groups are all that is ever deleted.
+// forget deletes what an earlier run has brought and the source has deleted since: reminders, groups and other addresses are all that is ever deleted.
 func (m *mover) forget(ctx context.Context, organization string, kind store.Kind, remove func(ctx context.Context, organization, id string) error) error {
 	there := map[string]bool{}
 	err := m.each(ctx, m.From, organization, kind, func(list []store.Record) error {

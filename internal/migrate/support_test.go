@@ -178,6 +178,7 @@ func (s *side) fill(organization string, count, dispatched int, sizes ...int) {
 		must[audit.Member](s.T)(s.store.PutMember(ctx, member))
 		s.ok(s.store.CreateKey(ctx, audit.Key{ID: id, Organization: organization, Member: id, Hash: audit.HashKey(organization + id), Scopes: []audit.Scope{audit.ScopeAdmin}, CreatedAt: start}))
 		must[audit.Group](s.T)(s.store.PutGroup(ctx, audit.Group{ID: id, Organization: organization, Name: "Group " + id, CreatedAt: start}))
+		must[audit.OtherAddress](s.T)(s.store.PutAddress(ctx, audit.OtherAddress{ID: id, Organization: organization, Kind: audit.AddressEmail, Address: id + "@example.com", CreatedAt: start}))
 		must[audit.Reminder](s.T)(s.store.PutReminder(ctx, audit.Reminder{ID: id, Organization: organization, Name: id, Actions: []string{"login.*"}, CreatedAt: start}))
 		s.ok(s.store.SaveDelivery(ctx, audit.Delivery{ID: id, Organization: organization, Reminder: "deleted", Status: audit.DeliveryDelivered, CreatedAt: start}))
 		s.ok(s.store.AddMessage(ctx, audit.Message{ID: id, Organization: organization, Member: id, Title: "7 logins failed", CreatedAt: start}))

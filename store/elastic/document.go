@@ -30,6 +30,7 @@ const (
 	kindLink         kind = "link"
 	kindLinkID       kind = "link-id"
 	kindReminder     kind = "reminder"
+	kindAddress      kind = "address"
 	kindDelivery     kind = "delivery"
 	kindMessage      kind = "message"
 	kindExport       kind = "export"

@@ -11,7 +11,8 @@ var _ store.Mover = (*Store)(nil)
 
 // movedKinds are the documents of records that move.
 var movedKinds = map[store.Kind]kind{
-	store.KindOrganization: kindOrganization, store.KindMember: kindMember, store.KindGroup: kindGroup, store.KindKey: kindKey, store.KindReminder: kindReminder,
+	store.KindOrganization: kindOrganization, store.KindMember: kindMember, store.KindGroup: kindGroup, store.KindKey: kindKey, store.KindAddress: kindAddress,
+	store.KindReminder: kindReminder,
 	store.KindDelivery: kindDelivery, store.KindMessage: kindMessage, store.KindExport: kindExport, store.KindCheckpoint: kindCheckpoint,
 	store.KindSecret: kindSecret,
 }
@@ -60,6 +61,8 @@ func (s *Store) readRecord(d *stored) (r store.Record, err error) {
 		r.Group, err = pointer(readGroup(d))
 	case kindKey:
 		r.Key, err = pointer(s.readKey(d))
+	case kindAddress:
+		r.Address, err = pointer(readAddress(d))
 	case kindReminder:
 		r.Reminder, err = pointer(readReminder(d))
 	case kindDelivery:
@@ -201,6 +204,10 @@ func documentOf(r store.Record) (document, any) {
 		x := *r.Key
 		normalize(&x.CreatedAt, &x.ExpiresAt)
 		return keyDocument(x), x
+	case store.KindAddress:
+		x := *r.Address
+		normalizeAddress(&x)
+		return addressDocument(x), x
 	case store.KindReminder:
 		x := *r.Reminder
 		normalize(&x.CreatedAt, &x.UpdatedAt)

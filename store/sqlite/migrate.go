@@ -24,8 +24,11 @@ var keysSchema string
 //go:embed groups.sql
 var groupsSchema string
 
+//go:embed addresses.sql
+var addressesSchema string
+
 // migrations are applied in order; the file's user_version says how many it has seen. Never change one that was released: add another.
-var migrations = []string{schema, signInSchema, provisionedSchema, keysSchema, groupsSchema}
+var migrations = []string{schema, signInSchema, provisionedSchema, keysSchema, groupsSchema, addressesSchema}
 
 // migrate brings the tables up to date, in one transaction, so that a crash leaves the old version or the new one.
 func (s *Store) migrate(ctx context.Context, logger *slog.Logger) error {

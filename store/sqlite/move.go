@@ -27,6 +27,8 @@ func (s *Store) Records(ctx context.Context, kind store.Kind, organization, afte
 		return from("directory_groups", "organization, doc", as(scanGroup, func(g *audit.Group) store.Record { return store.Record{Group: g} }))
 	case store.KindKey:
 		return from("keys", keyColumns, as(s.scanKey, func(k *audit.Key) store.Record { return store.Record{Key: k} }))
+	case store.KindAddress:
+		return from("addresses", "organization, doc", as(scanAddress, func(a *audit.OtherAddress) store.Record { return store.Record{Address: a} }))
 	case store.KindReminder:
 		return from("reminders", "organization, doc", as(scanReminder, func(r *audit.Reminder) store.Record { return store.Record{Reminder: r} }))
 	case store.KindDelivery:
@@ -197,6 +199,10 @@ func columnsOf(r store.Record) (movedRow, any) {
 		normalize(&x.CreatedAt, &x.ExpiresAt)
 		return of("keys", x.Organization, x, column{"hash", x.Hash}, column{"created_at", toMillis(x.CreatedAt)},
 			column{"last_used_at", toMillis(x.LastUsedAt)}, column{"revoked_at", toMillis(x.RevokedAt)})
+	case store.KindAddress:
+		x := *r.Address
+		normalizeAddress(&x)
+		return of("addresses", x.Organization, x, column{"created_at", toMillis(x.CreatedAt)})
 	case store.KindReminder:
 		x := *r.Reminder
 		normalize(&x.CreatedAt, &x.UpdatedAt)

@@ -72,7 +72,8 @@ func owner(kind store.Kind, organization string) string {
 func whole(organization, id string) []store.Record {
 	org := audit.Organization{ID: organization, Name: "Acme", CreatedAt: at(-9), Version: 7}
 	m, r, x := member(organization, id), reminder(organization, id, at(3)), export(organization, "u1", id, at(4))
-	m.Version, r.Version, x.Version = 3, 12, 1
+	a := address(organization, id, at(2))
+	m.Version, r.Version, x.Version, a.Version = 3, 12, 1, 5
 	k, read := key(organization, id, at(5)), message(organization, "u1", id, at(6))
 	k.LastUsedAt, k.RevokedAt, read.ReadAt, k.ReplacedBy = at(7), at(8), at(9), "the key after"
 	g := group(organization, id)
@@ -80,7 +81,7 @@ func whole(organization, id string) []store.Record {
 	d := delivery(organization, "a deleted reminder", id, audit.DeliveryDelivered, at(10))
 	return []store.Record{{Organization: &org}, {Member: &m}, {Key: &k}, {Reminder: &r}, {Delivery: &d}, {Message: &read}, {Export: &x},
 		{Checkpoint: &store.Checkpoint{Organization: organization, Name: id, Value: "v1:\"17\"\n"}},
-		{Secret: &store.Secret{Name: organization + "/" + id, Value: hashOf(id)}}, {Group: &g}}
+		{Secret: &store.Secret{Name: organization + "/" + id, Value: hashOf(id)}}, {Group: &g}, {Address: &a}}
 }
 
 func testRecords(t *testing.T, e env) {
@@ -133,6 +134,7 @@ func testReplaced(t *testing.T, e env) {
 	second[5].Message.ReadAt, second[5].Message.Title = time.Time{}, "Another"
 	second[6].Export.Status = audit.ExportExpired
 	second[7].Checkpoint.Value = ""
+	second[10].Address.Address, second[10].Address.Version = "", 1
 	second[8].Secret.Value = hashOf("another")
 	second[9].Group.Version, second[9].Group.Name, second[9].Group.Former = 1, "Another", ""
 	ok(t, mover(t, e).PutRecords(ctx, second))
@@ -208,6 +210,8 @@ func withoutVersion(r store.Record) store.Record {
 		r.Organization.Version = 0
 	case r.Member != nil:
 		r.Member.Version = 0
+	case r.Address != nil:
+		r.Address.Version = 0
 	case r.Reminder != nil:
 		r.Reminder.Version = 0
 	case r.Export != nil:

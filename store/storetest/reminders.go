@@ -15,6 +15,7 @@ func deliveryID(d audit.Delivery) string { return d.ID }
 func reminder(organization, id string, created time.Time) audit.Reminder {
 	return audit.Reminder{ID: id, Organization: organization, Name: "Reminder " + id, Actions: []string{"login.failed", "contacts.*"},
 		Channels: audit.Channels(), Recipients: []audit.Recipient{{Member: "u1", Unsubscribed: []audit.Channel{audit.ChannelSMS}}, {Member: "u2"}},
+		Addresses: []string{"a1", "a2"}, Unsubscribed: []string{"a2"},
 		Window: audit.WindowHourly, QuietHours: &audit.QuietHours{Start: "22:00", End: "07:30"}, TimeZone: "Europe/Berlin", Paused: true,
 		CreatedBy: "u1", CreatedAt: created, UpdatedAt: created}
 }

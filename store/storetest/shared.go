@@ -73,6 +73,10 @@ func putters(t *testing.T, s store.Store, organization, id string) []putter {
 			r, err := s.PutGroup(ctx, audit.Group{Organization: organization, ID: id, Name: "Group " + id, Version: v})
 			return r.Version, err
 		}},
+		{"address", func(v int64) (int64, error) {
+			r, err := s.PutAddress(ctx, audit.OtherAddress{Organization: organization, ID: id, Version: v})
+			return r.Version, err
+		}},
 		{"reminder", func(v int64) (int64, error) {
 			r, err := s.PutReminder(ctx, audit.Reminder{Organization: organization, ID: id, Version: v})
 			return r.Version, err
@@ -162,6 +166,7 @@ func fill(t *testing.T, s store.Store, organization, id string) {
 	ok(t, s.CreateKey(ctx, key(organization, id, at(1))))
 	ok(t, s.CreateSession(ctx, session(organization, id, id, at(1))))
 	ok(t, s.CreateLoginLink(ctx, link(organization, id, at(1))))
+	must[audit.OtherAddress](t)(s.PutAddress(ctx, address(organization, id, at(1))))
 	must[audit.Reminder](t)(s.PutReminder(ctx, reminder(organization, id, at(1))))
 	ok(t, s.SaveDelivery(ctx, delivery(organization, id, id, audit.DeliverySent, at(1))))
 	ok(t, s.AddMessage(ctx, message(organization, id, id, at(1))))
@@ -189,6 +194,10 @@ func wantFilled(t *testing.T, s store.Store, organization, id string) {
 	wantSame(t, "the sessions", must[[]audit.Session](t)(s.Sessions(ctx, organization, id)), []audit.Session{ses})
 	l := link(organization, id, at(1))
 	wantSame(t, "the link", must[audit.LoginLink](t)(s.LoginLinkByHash(ctx, l.Hash)), l)
+	a := address(organization, id, at(1))
+	a.Version = 1
+	wantSame(t, "the address", must[audit.OtherAddress](t)(s.Address(ctx, organization, id)), a)
+	wantSame(t, "the addresses", must[[]audit.OtherAddress](t)(s.Addresses(ctx, organization)), []audit.OtherAddress{a})
 	r := reminder(organization, id, at(1))
 	r.Version = 1
 	wantSame(t, "the reminder", must[audit.Reminder](t)(s.Reminder(ctx, organization, id)), r)
@@ -214,6 +223,9 @@ func wantNothing(t *testing.T, s store.Store, organization, id string) {
 	_, err = s.Group(ctx, organization, id)
 	wantCode(t, "Group", err, audit.CodeNotFound)
 	wantCode(t, "DeleteGroup", s.DeleteGroup(ctx, organization, id), audit.CodeNotFound)
+	_, err = s.Address(ctx, organization, id)
+	wantCode(t, "Address", err, audit.CodeNotFound)
+	wantCode(t, "DeleteAddress", s.DeleteAddress(ctx, organization, id), audit.CodeNotFound)
 	_, err = s.Reminder(ctx, organization, id)
 	wantCode(t, "Reminder", err, audit.CodeNotFound)
 	_, err = s.Delivery(ctx, organization, id)
@@ -260,6 +272,8 @@ func testOrganizationsApart(t *testing.T, e env) {
 	}
 	keys, err := e.Keys(ctx, e.other)
 	wantIDs(t, "Keys", keys, err, keyID)
+	addresses, err := e.Addresses(ctx, e.other)
+	wantIDs(t, "Addresses", addresses, err, addressID)
 	reminders, err := e.Reminders(ctx, e.other)
 	wantIDs(t, "Reminders", reminders, err, reminderID)
 	exports, err := e.Exports(ctx, e.other, "", "", 10)
@@ -278,6 +292,7 @@ func testOrganizationsApart(t *testing.T, e env) {
 	fill(t, e, e.other, "x")
 	wantFilled(t, e, e.org, "x")
 	wantFilled(t, e, e.other, "x")
+	ok(t, e.DeleteAddress(ctx, e.other, "x"))
 	ok(t, e.DeleteReminder(ctx, e.other, "x"))
 	ok(t, e.DeleteGroup(ctx, e.other, "x"))
 	ok(t, e.RevokeKey(ctx, e.other, "x", at(9)))

@@ -64,6 +64,7 @@ func Run(t *testing.T, factory Factory) {
 		{"a link is used once, and not after it expired", testUseLoginLink},
 		{"of 20 uses of a link at once one succeeds", testRacingUses},
 		{"links that expired before a time are deleted", testDeleteLoginLinks},
+		{"other addresses are kept, listed oldest first and deleted", testAddresses},
 		{"reminders are kept, listed oldest first and deleted", testReminders},
 		{"deliveries are replaced by id and keep their first time", testDeliveries},
 		{"a final delivery does not go back", testDeliveryStatus},
