@@ -165,11 +165,30 @@ func (a *Reminders) notice(ctx context.Context, in DeliverInput) (notice audit.N
 	if notice.Digest, skip, err = a.inSight(ctx, notice); err != nil || skip != "" {
 		return notice, skip, err
 	}
+	if notice.Digest, err = a.hidden(ctx, in.Organization, notice.Digest); err != nil {
+		return notice, "", err
+	}
 	notice.Organization, err = a.Records.Organization(ctx, in.Organization)
 	notice.UnsubscribeURL = a.Links.Unsubscribe(in.Organization, in.Digest.Reminder, in.Member, in.Channel)
 	notice.OpenURL = a.Links.Open(in.Organization, notice.Digest)
 	notice.CallbackURL = a.Links.Callback(in.Organization, in.ID)
 	return notice, "", err
+}
+
+// hidden returns the digest without who was erased since its events were gathered.
+func (a *Reminders) hidden(ctx context.Context, organization string, d audit.Digest) (audit.Digest, error) {
+	if a.Erasures == nil || d.Test || len(d.Events) == 0 {
+		return d, nil
+	}
+	var people []string
+	for _, e := range d.Events {
+		people = append(people, e.People...)
+	}
+	pseudonyms, err := a.Erasures.Pseudonyms(ctx, organization, people)
+	if err == nil {
+		d.Events = pseudonyms.Digest(d.Events)
+	}
+	return d, err
 }
 
 // inSight returns the part of the digest that is both in the sight of who created the reminder and in that of the recipient, as their roles are now,

@@ -38,7 +38,14 @@ type Reminders struct {
 	// Senders holds the channels that are configured.
 	Senders map[audit.Channel]Sender
 	Links   Links
-	Clock   func() time.Time
+	// Erasures hides in a digest who was erased after it was gathered; nil: nobody ever is.
+	Erasures Erasures
+	Clock    func() time.Time
+}
+
+// Erasures says which of some members were erased.
+type Erasures interface {
+	Pseudonyms(ctx context.Context, organization string, ids []string) (*audit.Pseudonyms, error)
 }
 
 // ReminderRef names a reminder.

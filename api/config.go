@@ -87,6 +87,7 @@ type Messages interface {
 	Message(ctx context.Context, organization, member, id string) (audit.Message, error)
 	Unread(ctx context.Context, organization, member string) (int, error)
 	MarkRead(ctx context.Context, organization, member string, ids []string, at time.Time) error
+	DeleteMessagesOf(ctx context.Context, organization, member string, limit int) (int, error)
 }
 
 // Exports keeps export requests, like store.Exports.
@@ -94,6 +95,16 @@ type Exports interface {
 	PutExport(ctx context.Context, export audit.Export) (audit.Export, error)
 	Export(ctx context.Context, organization, id string) (audit.Export, error)
 	Exports(ctx context.Context, organization, member, after string, limit int) ([]audit.Export, error)
+	OpenExports(ctx context.Context, organization string) ([]audit.Export, error)
+}
+
+// Erasures knows who was erased. Events comes from it, and so never shows them; what is kept of events elsewhere is given pseudonyms by it.
+type Erasures interface {
+	// Pseudonyms returns those of the ids that are of erased members.
+	Pseudonyms(ctx context.Context, organization string, ids []string) (*audit.Pseudonyms, error)
+	// Mark notes that the organization erases somebody; it has to return before anybody is. Forget is called when somebody was.
+	Mark(ctx context.Context, organization string) error
+	Forget(organization string)
 }
 
 // Secrets keeps random keys that all processes share, like store.Secrets.
@@ -219,9 +230,11 @@ type Config struct {
 	Deliveries Deliveries
 	Messages   Messages
 	Exports    Exports
-	Secrets    Secrets
-	Jobs       Jobs
-	Files      Files
+	// Erasures may be nil: then nobody can be erased.
+	Erasures Erasures
+	Secrets  Secrets
+	Jobs     Jobs
+	Files    Files
 
 	// Twilio verifies status callbacks. Optional: without it there are none.
 	Twilio Verifier

@@ -84,13 +84,14 @@ type cardView struct {
 	Status      audit.MemberStatus `json:"status,omitempty"`
 	UserName    string             `json:"user_name,omitempty"`
 	ExternalID  string             `json:"external_id,omitempty"`
+	ErasedAt    time.Time          `json:"erased_at,omitzero"`
 	UpdatedAt   time.Time          `json:"updated_at,omitzero"`
 	Version     int64              `json:"version,omitempty"`
 }
 
 func viewCard(m audit.Member) cardView {
 	card := cardView{ID: m.ID, Included: m.Included(), Name: m.Name, Avatar: m.Avatar, Email: m.Email, Phone: m.Phone,
-		Departments: m.Departments, Role: m.Role, Status: m.Status, UserName: m.UserName, ExternalID: m.ExternalID, UpdatedAt: m.UpdatedAt, Version: m.Version}
+		Departments: m.Departments, Role: m.Role, Status: m.Status, UserName: m.UserName, ExternalID: m.ExternalID, ErasedAt: m.ErasedAt, UpdatedAt: m.UpdatedAt, Version: m.Version}
 	if !card.Included {
 		card.Notice = audit.NotIncluded
 	}
@@ -248,6 +249,8 @@ func (s *Server) memberBefore(r *request, id string, version int64) (audit.Membe
 		return audit.Member{}, nil
 	case err != nil:
 		return audit.Member{}, audit.NotFound("member")
+	case before.Erased():
+		return audit.Member{}, audit.ErrErased()
 	}
 	return before, checkVersion("member", version, before.Version)
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/audittrail/audittrail/audit"
-	"github.com/audittrail/audittrail/index/indextest"
 )
 
 // follow opens a stream of events and waits until it follows. The id is that of where it begins, where the client comes without one.
@@ -277,7 +276,7 @@ func TestOpeningAStreamIsRecordedOrNotDone(t *testing.T) {
 
 // tailCounter counts the readings of the tail, and makes them fail.
 type tailCounter struct {
-	*indextest.Model
+	Events
 	reads, failing chan struct{}
 }
 
@@ -290,7 +289,7 @@ func (c tailCounter) Tail(ctx context.Context, organization, checkpoint string, 
 	case <-c.failing:
 		return audit.TailPage{}, audit.Unavailable(nil, time.Second, "the index is away")
 	default:
-		return c.Model.Tail(ctx, organization, checkpoint, limit)
+		return c.Events.Tail(ctx, organization, checkpoint, limit)
 	}
 }
 
@@ -319,7 +318,7 @@ func TestStreamsOfAnOrganizationShareOneReaderThatEndsWithThem(t *testing.T) {
 
 func TestAStreamGoesOnWhenTheIndexWasAway(t *testing.T) {
 	reads, failing := make(chan struct{}), make(chan struct{}, 20)
-	g := newRig(t, func(cfg *Config) { cfg.Events = tailCounter{cfg.Events.(*indextest.Model), reads, failing} })
+	g := newRig(t, func(cfg *Config) { cfg.Events = tailCounter{cfg.Events, reads, failing} })
 	s := g.follow("reader", "?log=login", "")
 	for range cap(failing) {
 		failing <- struct{}{}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/audittrail/audittrail/audit"
 )
@@ -81,11 +82,12 @@ func (m *matrix) populateFor(organization, id string) {
 	must(m.t, m.store.AddMessage(m.t.Context(), audit.Message{ID: prefix + "message-" + id, Organization: organization, Member: id, Title: "To " + id, Body: name, CreatedAt: today}))
 }
 
+// export makes one that was asked for behind every erasure, which takes back those from before it.
 func (m *matrix) export(organization, id, owner string) {
 	m.t.Helper()
 	content := []byte("a row of " + organization)
 	_, err := m.store.PutExport(m.t.Context(), audit.Export{ID: id, Organization: organization, RequestedBy: owner, Format: audit.FormatCSV, Mode: audit.ModeLatest,
-		Query: audit.Query{Logs: []audit.Log{audit.LogLogin}, Actors: []string{owner}}, Status: audit.ExportReady, RequestedAt: today, ReadyAt: today,
+		Query: audit.Query{Logs: []audit.Log{audit.LogLogin}, Actors: []string{owner}}, Status: audit.ExportReady, RequestedAt: today.Add(time.Minute), ReadyAt: today,
 		ExpiresAt: today.Add(audit.ExportLife), Files: []audit.ExportFile{{Name: "events.csv", Rows: 1, Bytes: int64(len(content)), SHA256: strings.Repeat("a", 64)}}})
 	must(m.t, err)
 	m.files.content["exports/"+organization+"/"+id+"/events.csv"] = content
@@ -140,9 +142,9 @@ func (m *matrix) request(c matrixCase, allowed bool) call {
 	if owner == "" {
 		owner = "u_creator"
 	}
-	id := m.thing(c, owner, (method == http.MethodDelete || strings.HasSuffix(path, "/rotate")) && allowed)
+	id := m.thing(c, owner, (method == http.MethodDelete || strings.HasSuffix(path, "/rotate") || strings.HasSuffix(path, "/erase")) && allowed)
 	more := strings.NewReplacer("{&log}", logParam("&log=%s", c.log), "{logs}", logParam(`,"log":[%q]`, c.log), "{unique}", newID(), "{log}", string(c.log), "{action}", matrixActions[c.log],
-		"{role}", string(cmp.Or(matrixMembers[owner], audit.RoleMember)), "{version}", fmt.Sprint(m.version(c, id)))
+		"{id}", id, "{role}", string(cmp.Or(matrixMembers[owner], audit.RoleMember)), "{version}", fmt.Sprint(m.version(c, id)))
 	path = strings.NewReplacer("{id}", id, "{token}", id, "{name}", "events.csv", "{urn}", "urn:ietf:params:scim:schemas:core:2.0:User", "{type}", "User", "{organization}/{delivery}", id).Replace(path)
 	if c.line.query != "" {
 		path += "?" + more.Replace(c.line.query)

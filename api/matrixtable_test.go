@@ -69,6 +69,7 @@ var matrixTable = []matrixLine{
 	{route: "GET /v1/members/{id}", scope: audit.ScopeEventsRead, reach: "aaao", ok: 200, kind: ofCard},
 	{route: "PUT /v1/members/{id}", scope: audit.ScopeMembers, reach: "aa--", ok: 200, kind: ofMember, body: matrixMember},
 	{route: "DELETE /v1/members/{id}/sessions", scope: audit.ScopeMembers, reach: "aa--", ok: 200, kind: ofUser},
+	{route: "POST /v1/members/{id}/erase", scope: audit.ScopeMembers, reach: "aa--", ok: 200, kind: ofUser, body: `{"confirm":"{id}"}`},
 	{route: "GET /v1/people", scope: audit.ScopeEventsRead, reach: "aaa-", ok: 200, query: "limit=50"},
 	{route: "POST /v1/exports", scope: audit.ScopeExports, reach: "aaaa", ok: 202, logs: true, body: `{"format":"csv"{logs}}`, rows: countedRows("matched")},
 	{route: "GET /v1/exports", scope: audit.ScopeExports, reach: "aaoo", ok: 200, query: "limit=1000", rows: ownedRows("exports", "requested_by")},

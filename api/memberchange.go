@@ -11,6 +11,9 @@ import (
 // changeMember puts after in the place of before, the zero Member where there is none. It is the one way in which requests change the directory, whichever route
 // they come by: who may change whom, the record of it and what follows from it are the same for all.
 func (s *Server) changeMember(r *request, before, after audit.Member) (audit.Member, error) {
+	if before.Erased() {
+		return audit.Member{}, audit.ErrErased()
+	}
 	after.UpdatedAt = s.now().UTC().Truncate(audit.TimePrecision)
 	if err := after.Validate(); err != nil {
 		return audit.Member{}, err

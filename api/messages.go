@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/audittrail/audittrail/audit"
@@ -16,7 +17,33 @@ func (s *Server) getMessage(r *request) error {
 	if err != nil {
 		return err
 	}
-	return r.json(http.StatusOK, message.For(r.by))
+	shown := []audit.Message{message}
+	if err := s.showMessages(r.ctx, r.by, shown); err != nil {
+		return err
+	}
+	return r.json(http.StatusOK, shown[0])
+}
+
+// showMessages makes of messages what the principal may read of them now: without events that their role no longer sees, and without who was erased.
+func (s *Server) showMessages(ctx context.Context, by audit.Principal, messages []audit.Message) error {
+	var people []string
+	for i := range messages {
+		messages[i] = messages[i].For(by)
+		for _, e := range messages[i].Events {
+			people = append(people, e.People...)
+		}
+	}
+	if s.cfg.Erasures == nil || len(messages) == 0 {
+		return nil
+	}
+	pseudonyms, err := s.cfg.Erasures.Pseudonyms(ctx, by.Organization, people)
+	if err != nil {
+		return err
+	}
+	for i := range messages {
+		messages[i] = pseudonyms.Message(messages[i])
+	}
+	return nil
 }
 
 // listMessages is GET /v1/messages: the caller's own Message Center.
@@ -35,8 +62,8 @@ func (s *Server) listMessages(r *request) error {
 	if err != nil {
 		return cursorError(err)
 	}
-	for i := range messages {
-		messages[i] = messages[i].For(r.by)
+	if err := s.showMessages(r.ctx, r.by, messages); err != nil {
+		return err
 	}
 	unread, err := s.cfg.Messages.Unread(r.ctx, r.by.Organization, r.by.Member)
 	if err != nil {

@@ -70,6 +70,7 @@ var recordCases = map[string]recordCase{
 	"GET /v1/members/{id}":                                {action: audit.ActionMemberViewed, ask: asked("GET", "/v1/members/m_1", "contact", "")},
 	"PUT /v1/members/{id}":                                {action: audit.ActionMemberUpdated, ask: asked("PUT", "/v1/members/m_1", "admin", `{"name":"x","role":"member","version":1}`)},
 	"DELETE /v1/members/{id}/sessions":                    {action: audit.ActionSessionEnded, ask: asked("DELETE", "/v1/members/m_1/sessions", "admin", "")},
+	"POST /v1/members/{id}/erase":                         {action: audit.ActionMemberErased, also: []string{audit.ActionKeyRevoked, audit.ActionKeyRevoked, audit.ActionExportRevoked}, ask: asked("POST", "/v1/members/m_1/erase", "admin", `{"confirm":"m_1"}`)},
 	"GET /v1/people":                                      {why: "a type-ahead shows less than the events do, and a record a keystroke would bury the trail", ask: asked("GET", "/v1/people?q=n", "admin", "")},
 	"POST /v1/exports":                                    {action: audit.ActionExportRequested, ask: asked("POST", "/v1/exports", "admin", `{}`)},
 	"POST /v1/exports?dry_run=true":                       {action: audit.ActionSummaryViewed, ask: asked("POST", "/v1/exports?dry_run=true", "admin", `{}`)},

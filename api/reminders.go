@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -199,10 +200,34 @@ func (s *Server) listDeliveries(r *request) error {
 	if err != nil {
 		return cursorError(err)
 	}
+	if err := s.hideAddresses(r.ctx, r.by.Organization, deliveries); err != nil {
+		return err
+	}
 	if err := s.recordDeliveries(r, m, limit == 1 && after == ""); err != nil {
 		return err
 	}
 	return r.json(http.StatusOK, list("deliveries", deliveries, len(deliveries) == limit, func() string { return deliveries[len(deliveries)-1].ID }))
+}
+
+// hideAddresses takes out the addresses, masked as they are, of who was erased.
+func (s *Server) hideAddresses(ctx context.Context, organization string, deliveries []audit.Delivery) error {
+	if s.cfg.Erasures == nil || len(deliveries) == 0 {
+		return nil
+	}
+	members := make([]string, len(deliveries))
+	for i, d := range deliveries {
+		members[i] = d.Member
+	}
+	pseudonyms, err := s.cfg.Erasures.Pseudonyms(ctx, organization, members)
+	if err != nil {
+		return err
+	}
+	for i := range deliveries {
+		if d := &deliveries[i]; pseudonyms.Of(d.Member) != "" {
+			d.Address = ""
+		}
+	}
+	return nil
 }
 
 // recordDeliveries records a look at what a reminder sent. The newest delivery alone is what pages show beside a reminder: it is part of looking at that

@@ -18,6 +18,7 @@ import (
 
 	"github.com/audittrail/audittrail/audit"
 	"github.com/audittrail/audittrail/index/indextest"
+	"github.com/audittrail/audittrail/internal/erasure"
 	storesqlite "github.com/audittrail/audittrail/store/sqlite"
 )
 
@@ -86,7 +87,8 @@ func newRig(t testing.TB, change ...func(*Config)) *rig {
 	g.ingest = &gate{next: g.index}
 	g.populate()
 	registry := prometheus.NewRegistry()
-	cfg := Config{Events: g.index, Ingester: g.ingest, Directory: g.store, Keys: g.store, Reminders: g.store, Deliveries: g.store, Messages: g.store,
+	reads := erasure.NewReader(g.index, g.store, g.clock.Now)
+	cfg := Config{Events: reads, Erasures: reads, Ingester: g.ingest, Directory: g.store, Keys: g.store, Reminders: g.store, Deliveries: g.store, Messages: g.store,
 		Exports: g.store, Secrets: g.store, Sessions: g.store, LoginLinks: g.store, Jobs: g.jobs, Files: g.files, Twilio: fakeTwilio{},
 		Channels:  []ChannelState{{Channel: audit.ChannelInbox, On: true}, {Channel: audit.ChannelEmail, Reason: "no SMTP host configured"}, {Channel: audit.ChannelSMS, On: true}},
 		PublicURL: "https://audit.example.com", Metrics: NewMetrics(registry), Gatherer: registry,

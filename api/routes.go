@@ -70,6 +70,7 @@ func init() {
 		keyed(get, "/v1/members/{id}", audit.ScopeEventsRead, (*Server).getMember),
 		keyed(put, "/v1/members/{id}", audit.ScopeMembers, (*Server).putMember),
 		keyed(del, "/v1/members/{id}/sessions", audit.ScopeMembers, (*Server).deleteSessions),
+		keyed(post, "/v1/members/{id}/erase", audit.ScopeMembers, (*Server).eraseMember),
 		keyed(get, "/v1/people", audit.ScopeEventsRead, (*Server).listPeople, "q", "operators", "limit", "id"),
 		keyed(post, "/v1/exports", audit.ScopeExports, (*Server).createExport, "dry_run"),
 		keyed(get, "/v1/exports", audit.ScopeExports, (*Server).listExports, "limit", "cursor"),

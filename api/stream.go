@@ -64,7 +64,7 @@ func (m *messageStream) poll(ctx context.Context) ([]audit.Message, error) {
 			if m.seen[message.ID] || m.seen == nil && message.ID == m.last {
 				known = true
 			} else if m.seen != nil || !known {
-				fresh = append(fresh, message.For(m.by))
+				fresh = append(fresh, message)
 			}
 		}
 		if known || len(page) < streamWindow || len(fresh) >= streamMax {
@@ -77,7 +77,7 @@ func (m *messageStream) poll(ctx context.Context) ([]audit.Message, error) {
 	}
 	m.seen, m.last = window, ""
 	slices.Reverse(fresh)
-	return fresh, nil
+	return fresh, m.server.showMessages(ctx, m.by, fresh)
 }
 
 func sseMessages(messages []audit.Message) string {

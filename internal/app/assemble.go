@@ -15,6 +15,7 @@ import (
 	"github.com/audittrail/audittrail/console"
 	"github.com/audittrail/audittrail/index"
 	"github.com/audittrail/audittrail/internal/blob"
+	"github.com/audittrail/audittrail/internal/erasure"
 	"github.com/audittrail/audittrail/internal/ingest"
 	"github.com/audittrail/audittrail/internal/jobs"
 	"github.com/audittrail/audittrail/internal/oidc"
@@ -25,6 +26,7 @@ import (
 // parts are what the process works with.
 type parts struct {
 	index     index.Index
+	reads     *erasure.Reader // the index as people may read it
 	store     store.Store
 	files     *blob.Bucket
 	jobs      *jobs.Client
@@ -91,6 +93,7 @@ func (a *App) open(ctx context.Context, p *parts, opts Options) error {
 		return err
 	}
 	a.onClose("the store", func(context.Context) error { return p.store.Close() })
+	p.reads = erasure.NewReader(p.index, p.store, opts.Clock)
 	if p.files, err = openFiles(ctx, a.config); err != nil {
 		return err
 	}
@@ -162,7 +165,7 @@ func (a *App) apiConfig(p *parts, opts Options) api.Config {
 		opts.Logger.Error("trusted_proxies are not believed", "error", err) // Check refuses them before anything is assembled
 	}
 	cfg := api.Config{
-		Events: p.index, Ingester: p.committer, Directory: p.store, Keys: p.store, Sessions: p.store, LoginLinks: p.store, Reminders: p.store, Deliveries: p.store,
+		Events: p.reads, Erasures: p.reads, Ingester: p.committer, Directory: p.store, Keys: p.store, Sessions: p.store, LoginLinks: p.store, Reminders: p.store, Deliveries: p.store,
 		Messages: p.store, Exports: p.store, Secrets: p.store, Jobs: hintedJobs{p.jobs, p.hinter}, Files: p.files,
 		Channels: p.channels.forAPI(),
 		Ready: []api.ReadyCheck{
@@ -197,9 +200,9 @@ func (a *App) apiConfig(p *parts, opts Options) api.Config {
 
 func workerDeps(p *parts, opts Options) worker.Deps {
 	return worker.Deps{
-		Exports:    &activities.Exports{Events: p.index, Records: p.store, Own: p.committer, Files: p.files, Clock: opts.Clock},
-		Dispatch:   &activities.Dispatch{Events: p.index, Records: p.store, Handover: p.jobs, Clock: opts.Clock, Logger: opts.Logger},
-		Reminders:  &activities.Reminders{Records: p.store, Senders: p.channels.senders, Links: p.links, Clock: opts.Clock},
+		Exports:    &activities.Exports{Events: p.reads, Records: p.store, Own: p.committer, Files: p.files, Clock: opts.Clock},
+		Dispatch:   &activities.Dispatch{Events: p.reads, Records: p.store, Handover: p.jobs, Clock: opts.Clock, Logger: opts.Logger},
+		Reminders:  &activities.Reminders{Records: p.store, Senders: p.channels.senders, Links: p.links, Erasures: p.reads, Clock: opts.Clock},
 		Retention:  &activities.Retention{Index: p.index, Records: p.store, Own: p.committer, Files: p.files, Clock: opts.Clock, Logger: opts.Logger},
 		Reconciler: p.jobs,
 		Logger:     opts.Logger.With("component", "worker"),
