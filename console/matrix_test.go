@@ -52,6 +52,8 @@ var pageMatrix = map[string]string{
 	"GET /members/card/:id":                   "yyyfs",
 	"GET /members/:id":                        "yyffs",
 	"POST /members/:id/sign-out":              "yyffs",
+	"GET /members/:id/erase":                  "yyffs",
+	"POST /members/:id/erase":                 "yyffs",
 	"POST /members/:id":                       "yyffs",
 	"GET /messages":                           "yyyys",
 	"GET /messages/unread":                    "yyyys",
@@ -86,7 +88,7 @@ func (g *rig) thing(path, owner string, n int) string {
 	case strings.HasPrefix(path, "/keys/"):
 		_, prefix, hash := audit.NewKeySecret()
 		must(g.t, g.store.CreateKey(ctx, audit.Key{ID: id, Organization: org, Member: owner, Name: id, Prefix: prefix, Hash: hash, CreatedAt: today}))
-	case strings.HasSuffix(path, "/sign-out"):
+	case strings.HasSuffix(path, "/sign-out"), strings.HasSuffix(path, "/erase"):
 		return g.who(audit.RoleMember)
 	case strings.HasPrefix(path, "/members/"):
 		return owner

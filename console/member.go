@@ -41,11 +41,13 @@ type memberView struct {
 	Given    audit.Member
 	Roles    []choice
 	Statuses []choice
-	// Locked says that the member stands above who looks at it.
+	// Locked says that the entry cannot be changed: the member stands above who looks at it, or was erased.
 	Locked bool
 	Saved  bool
 	// SignedOut says that the member's sessions were just ended.
 	SignedOut bool
+	// JustErased says that the member was erased by the page before.
+	JustErased bool
 	Problem   *problem
 	// Conflict says what is there now where somebody else was faster.
 	Conflict []fieldChange
@@ -136,8 +138,8 @@ func (con *Console) editMember(r *request) error {
 		return con.renderMember(r, memberView{New: true, Given: audit.Member{ID: id, Role: audit.RoleMember, Status: audit.MemberActive},
 			Problem: &problem{Status: http.StatusNotFound, Title: "Nobody in the directory has this id", Detail: audit.NotIncluded + ". You can add the member here."}})
 	}
-	return con.renderMember(r, memberView{Given: found.Member, Locked: found.Role.Above(r.by.Role), Saved: r.query.Get("saved") == strconv.FormatInt(found.Version, 10),
-		SignedOut: r.query.Get("signed_out") == "1"})
+	return con.renderMember(r, memberView{Given: found.Member, Locked: found.Role.Above(r.by.Role) || found.Erased(), Saved: r.query.Get("saved") == strconv.FormatInt(found.Version, 10),
+		SignedOut: r.query.Get("signed_out") == "1", JustErased: r.query.Get("erased") == "1" && found.Erased()})
 }
 
 // signOutMember is POST /members/{id}/sign-out: it ends the member's sessions, everywhere.

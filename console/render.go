@@ -46,6 +46,8 @@ func (con *Console) funcs() template.FuncMap {
 		"counted":  counted,
 		"dict":     dict,
 		"join":     strings.Join,
+		// An id may hold a slash, which a template would leave as it is.
+		"memberPath": memberPath,
 	}
 }
 

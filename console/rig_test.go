@@ -21,6 +21,7 @@ import (
 	"github.com/audittrail/audittrail/api"
 	"github.com/audittrail/audittrail/audit"
 	indexsqlite "github.com/audittrail/audittrail/index/sqlite"
+	"github.com/audittrail/audittrail/internal/erasure"
 	"github.com/audittrail/audittrail/internal/sample"
 	"github.com/audittrail/audittrail/store"
 	storesqlite "github.com/audittrail/audittrail/store/sqlite"
@@ -74,7 +75,8 @@ func newRig(t *testing.T, events int) *rig {
 	must(t, err)
 	g.populate(events)
 	registry := prometheus.NewRegistry()
-	g.server = api.New(api.Config{Metrics: api.NewMetrics(registry), Gatherer: registry, Events: g.index, Ingester: g.index, Directory: g.store, Keys: g.store, Sessions: g.store, Reminders: g.store, Deliveries: g.store,
+	reads := erasure.NewReader(g.index, g.store, g.clock.Now)
+	g.server = api.New(api.Config{Metrics: api.NewMetrics(registry), Gatherer: registry, Events: reads, Erasures: reads, Ingester: g.index, Directory: g.store, Keys: g.store, Sessions: g.store, Reminders: g.store, Deliveries: g.store,
 		Messages: g.store, Exports: g.store, Secrets: g.store, Jobs: g.jobs,
 		Channels: []api.ChannelState{{Channel: audit.ChannelInbox, On: true}, {Channel: audit.ChannelEmail, On: true}, {Channel: audit.ChannelSMS, Reason: "no Twilio account configured"}},
 		Clock:    g.clock.Now, Logger: slog.New(slog.NewJSONHandler(g.log, nil)),

@@ -67,7 +67,7 @@ type commands struct {
 	Export    exportCommand    `cmd:"" group:"Working with a server" help:"Export events as files, wait, download and verify them."`
 	Reminders remindersCommand `cmd:"" group:"Working with a server" help:"List, create, delete and test reminders; show what they sent."`
 	Keys      keysCommand      `cmd:"" group:"Working with a server" help:"List, create and revoke API keys."`
-	Members   membersCommand   `cmd:"" group:"Working with a server" help:"List, change and import members."`
+	Members   membersCommand   `cmd:"" group:"Working with a server" help:"List, change, import and erase members."`
 
 	Sample  sampleCommand  `cmd:"" group:"Tools" help:"Write events of an enterprise that does not exist, the same ones every time."`
 	Version versionCommand `cmd:"" group:"Tools" help:"Print the version."`

@@ -18,6 +18,7 @@ type membersCommand struct {
 	List   membersListCommand   `cmd:"" help:"List members."`
 	Put    membersPutCommand    `cmd:"" help:"Make or change a member."`
 	Import membersImportCommand `cmd:"" help:"Make or change the members of a CSV file."`
+	Erase  membersEraseCommand  `cmd:"" help:"Put a pseudonym in the place of a person, for good."`
 }
 
 // Help is shown behind the summary.
