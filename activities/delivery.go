@@ -31,11 +31,13 @@ func (in PlanDeliveriesInput) recipients(r audit.Reminder) []string {
 	return members
 }
 
-// PlannedDelivery is one message: one channel to one member.
+// PlannedDelivery is one message: one channel to one member, or to one other address.
 type PlannedDelivery struct {
 	ID      string
 	Channel audit.Channel
 	Member  string
+	// Address is the id of an other address; Member is "" then.
+	Address string `json:",omitempty"`
 }
 
 // PlanDeliveries records one pending delivery for each channel and recipient of the reminder. From then on the store knows that they
@@ -51,13 +53,19 @@ func (a *Reminders) PlanDeliveries(ctx context.Context, in PlanDeliveriesInput) 
 	var planned []PlannedDelivery
 	for _, channel := range reminder.Channels {
 		for _, member := range in.recipients(reminder) {
-			p := PlannedDelivery{
+			planned = append(planned, PlannedDelivery{
 				ID: derivedID("delivery", in.Organization, in.Digest.ID, string(channel), member), Channel: channel, Member: member,
-			}
-			if err := a.plan(ctx, in, p); err != nil {
-				return nil, err
-			}
-			planned = append(planned, p)
+			})
+		}
+	}
+	toAddresses, err := a.toAddresses(ctx, in, reminder)
+	if err != nil {
+		return nil, err
+	}
+	planned = append(planned, toAddresses...)
+	for _, p := range planned {
+		if err := a.plan(ctx, in, p); err != nil {
+			return nil, err
 		}
 	}
 	return planned, nil
@@ -72,7 +80,7 @@ func (a *Reminders) plan(ctx context.Context, in PlanDeliveriesInput, p PlannedD
 	at := now(a.Clock)
 	return a.Records.SaveDelivery(ctx, audit.Delivery{
 		ID: p.ID, Organization: in.Organization, Reminder: in.Digest.Reminder, Digest: in.Digest.ID,
-		Channel: p.Channel, Member: p.Member, Status: audit.DeliveryPending, Events: in.Digest.Count, Test: in.Digest.Test,
+		Channel: p.Channel, Member: p.Member, OtherAddress: p.Address, Status: audit.DeliveryPending, Events: in.Digest.Count, Test: in.Digest.Test,
 		CreatedAt: at, UpdatedAt: at,
 	})
 }
@@ -151,6 +159,9 @@ func (a *Reminders) notice(ctx context.Context, in DeliverInput) (notice audit.N
 	if skip := a.skipped(notice.Reminder, in); skip != "" {
 		return notice, skip, nil
 	}
+	if in.Address != "" {
+		return a.noticeToAddress(ctx, in, notice)
+	}
 	notice.Member, err = a.Records.Member(ctx, in.Organization, in.Member)
 	switch {
 	case audit.CodeOf(err) == audit.CodeNotFound || err == nil && !notice.Member.Included():
@@ -162,7 +173,7 @@ func (a *Reminders) notice(ctx context.Context, in DeliverInput) (notice audit.N
 	case in.Channel == audit.ChannelSMS && notice.Member.Phone == "":
 		return notice, "the member has no phone number", nil
 	}
-	if notice.Digest, skip, err = a.inSight(ctx, notice); err != nil || skip != "" {
+	if notice.Digest, skip, err = a.inSight(ctx, notice, notice.Member); err != nil || skip != "" {
 		return notice, skip, err
 	}
 	if notice.Digest, err = a.hidden(ctx, in.Organization, notice.Digest); err != nil {
@@ -191,13 +202,16 @@ func (a *Reminders) hidden(ctx context.Context, organization string, d audit.Dig
 	return d, err
 }
 
-// inSight returns the part of the digest that is both in the sight of who created the reminder and in that of the recipient, as their roles are now,
-// or says why there is none.
-func (a *Reminders) inSight(ctx context.Context, n audit.Notice) (d audit.Digest, skip string, err error) {
+// outOfSight is why a member gets nothing.
+const outOfSight = "the member's role does not see these events"
+
+// inSight returns the part of the digest that is both in the sight of who created the reminder and in that of the reader, who is the recipient or answers for
+// it, as their roles are now, or says why there is none.
+func (a *Reminders) inSight(ctx context.Context, n audit.Notice, reader audit.Member) (d audit.Digest, skip string, err error) {
 	if n.Digest.Test { // its events are made up, and who asked for it was allowed to
 		return n.Digest, "", nil
 	}
-	creator, err := a.Records.Member(ctx, n.Member.Organization, n.Reminder.CreatedBy)
+	creator, err := a.Records.Member(ctx, reader.Organization, n.Reminder.CreatedBy)
 	if err != nil && audit.CodeOf(err) != audit.CodeNotFound {
 		return n.Digest, "", err
 	}
@@ -207,8 +221,8 @@ func (a *Reminders) inSight(ctx context.Context, n audit.Notice) (d audit.Digest
 	if d = n.Digest.For(creator.Principal()); d.Count == 0 {
 		return d, "the role of who created the reminder no longer sees these events", nil
 	}
-	if d = d.For(n.Member.Principal()); d.Count == 0 {
-		return d, "the member's role does not see these events", nil
+	if d = d.For(reader.Principal()); d.Count == 0 {
+		return d, outOfSight, nil
 	}
 	return d, "", nil
 }
@@ -224,6 +238,8 @@ func (a *Reminders) skipped(r audit.Reminder, in DeliverInput) string {
 		return fmt.Sprintf("the reminder no longer uses %s", in.Channel)
 	case r.Paused && !test:
 		return "the reminder is paused"
+	case in.Address != "":
+		return addressSkipped(r, in.Address)
 	case i < 0 && !test:
 		return "the member is no longer a recipient"
 	case i >= 0 && !test && slices.Contains(r.Recipients[i].Unsubscribed, in.Channel):

@@ -12,6 +12,8 @@ type ReminderRecords interface {
 	Organization(ctx context.Context, id string) (audit.Organization, error)
 	Reminder(ctx context.Context, organization, id string) (audit.Reminder, error)
 	Member(ctx context.Context, organization, id string) (audit.Member, error)
+	Address(ctx context.Context, organization, id string) (audit.OtherAddress, error)
+	PutAddress(ctx context.Context, address audit.OtherAddress) (audit.OtherAddress, error)
 	SaveCheckpoint(ctx context.Context, organization, name, value string) error
 	SaveDelivery(ctx context.Context, delivery audit.Delivery) error
 	Delivery(ctx context.Context, organization, id string) (audit.Delivery, error)
@@ -26,18 +28,25 @@ type Sender interface {
 type Links interface {
 	// Unsubscribe takes the RFC 8058 one-click POST that takes the member off the channel.
 	Unsubscribe(organization, reminder, member string, channel audit.Channel) string
+	// UnsubscribeAddress is as Unsubscribe, for an other address.
+	UnsubscribeAddress(organization, reminder, address string, channel audit.Channel) string
+	// Address is the page on which the code of an other address is entered.
+	Address(address string) string
 	// Open shows the events of a digest.
 	Open(organization string, digest audit.Digest) string
 	// Callback is where Twilio reports what became of a delivery.
 	Callback(organization, delivery string) string
 }
 
-// Reminders are the activities of ReminderWorkflow and DeliveryWorkflow.
+// Reminders are the activities of ReminderWorkflow, DeliveryWorkflow and AddressCodeWorkflow.
 type Reminders struct {
 	Records ReminderRecords
 	// Senders holds the channels that are configured.
 	Senders map[audit.Channel]Sender
-	Links   Links
+	// Codes sends codes to other addresses, on the channels that are configured; AddressSecret is what the codes are made of.
+	Codes         map[audit.AddressKind]CodeSender
+	AddressSecret []byte
+	Links         Links
 	// Erasures hides in a digest who was erased after it was gathered; nil: nobody ever is.
 	Erasures Erasures
 	Clock    func() time.Time

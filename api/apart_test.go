@@ -26,6 +26,7 @@ type (
 	spiedMessages   = Messages
 	spiedExports    = Exports
 	spiedJobs       = Jobs
+	spiedAddresses  = OtherAddresses
 )
 
 // spy notes which calls of store and index a request makes.
@@ -39,6 +40,7 @@ type spy struct {
 	spiedMessages
 	spiedExports
 	spiedJobs
+	spiedAddresses
 	mu    sync.Mutex
 	calls []string
 }
@@ -109,6 +111,18 @@ func (s *spy) PutExport(ctx context.Context, e audit.Export) (audit.Export, erro
 	s.note("PutExport")
 	return s.spiedExports.PutExport(ctx, e)
 }
+func (s *spy) Address(ctx context.Context, organization, id string) (audit.OtherAddress, error) {
+	s.note("Address")
+	return s.spiedAddresses.Address(ctx, organization, id)
+}
+func (s *spy) PutAddress(ctx context.Context, a audit.OtherAddress) (audit.OtherAddress, error) {
+	s.note("PutAddress")
+	return s.spiedAddresses.PutAddress(ctx, a)
+}
+func (s *spy) SendAddressCode(ctx context.Context, organization, address, code string) error {
+	s.note("SendAddressCode")
+	return s.spiedJobs.SendAddressCode(ctx, organization, address, code)
+}
 func (s *spy) TestReminder(ctx context.Context, organization, reminder, member string) (string, error) {
 	s.note("TestReminder")
 	return s.spiedJobs.TestReminder(ctx, organization, reminder, member)
@@ -118,8 +132,9 @@ func (s *spy) TestReminder(ctx context.Context, organization, reminder, member s
 func (s *spy) watch(cfg *Config) {
 	s.spiedEvents, s.spiedIngester, s.spiedDirectory, s.spiedKeys, s.spiedReminders = cfg.Events, cfg.Ingester, cfg.Directory, cfg.Keys, cfg.Reminders
 	s.spiedDeliveries, s.spiedMessages, s.spiedExports, s.spiedJobs = cfg.Deliveries, cfg.Messages, cfg.Exports, cfg.Jobs
+	s.spiedAddresses = cfg.Addresses
 	cfg.Events, cfg.Ingester, cfg.Directory, cfg.Keys, cfg.Reminders = s, s, s, s, s
-	cfg.Deliveries, cfg.Messages, cfg.Exports, cfg.Jobs = s, s, s, s
+	cfg.Deliveries, cfg.Messages, cfg.Exports, cfg.Jobs, cfg.Addresses = s, s, s, s, s
 }
 
 // TestWhatIsAnotherOrganizationsIsAsWhatIsNot: every route with an id answers the same, byte for byte but for the id, and asks the same of store and index, so

@@ -65,6 +65,14 @@ type LoginLinks interface {
 	UseLoginLink(ctx context.Context, hash []byte, at time.Time) (audit.LoginLink, error)
 }
 
+// OtherAddresses keeps addresses beside those of members, like store.OtherAddresses.
+type OtherAddresses interface {
+	PutAddress(ctx context.Context, address audit.OtherAddress) (audit.OtherAddress, error)
+	Address(ctx context.Context, organization, id string) (audit.OtherAddress, error)
+	Addresses(ctx context.Context, organization string) ([]audit.OtherAddress, error)
+	DeleteAddress(ctx context.Context, organization, id string, version int64) error
+}
+
 // Reminders keeps settings, like store.Reminders.
 type Reminders interface {
 	PutReminder(ctx context.Context, reminder audit.Reminder) (audit.Reminder, error)
@@ -115,6 +123,9 @@ type Secrets interface {
 // UnsubscribeSecret is the name of the secret that unsubscribe links are signed with.
 const UnsubscribeSecret = "unsubscribe"
 
+// AddressSecret is the name of the secret that ids and codes of other addresses are made of.
+const AddressSecret = "addresses"
+
 // Jobs drives what takes longer than a request. What it is asked to do stands in the store already; where it cannot be reached
 // nothing is lost, as the store says what has to run.
 type Jobs interface {
@@ -126,6 +137,8 @@ type Jobs interface {
 	ReminderChanged(ctx context.Context, organization, reminder string) error
 	// TestReminder sends a test message to the member by all of the reminder's channels and returns the digest's id.
 	TestReminder(ctx context.Context, organization, reminder, member string) (digest string, err error)
+	// SendAddressCode sends the code of that id to an other address; asking twice sends it once.
+	SendAddressCode(ctx context.Context, organization, address, code string) error
 }
 
 // Files keeps the files of exports under the keys "exports/<organization>/<export>/<name>".
@@ -226,6 +239,7 @@ type Config struct {
 	LoginLinks LoginLinks
 	// Providers are where people can sign in beside links. Optional.
 	Providers  Providers
+	Addresses  OtherAddresses
 	Reminders  Reminders
 	Deliveries Deliveries
 	Messages   Messages

@@ -89,6 +89,10 @@ func (j *fakeJobs) TestReminder(_ context.Context, org, reminder, member string)
 	return "digest-1", j.note("test %s %s %s", org, reminder, member)
 }
 
+func (j *fakeJobs) SendAddressCode(_ context.Context, org, address, code string) error {
+	return j.note("code %s %s %s", org, address, code)
+}
+
 func (j *fakeJobs) has(format string, args ...any) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -26,6 +26,22 @@ func (l Links) Unsubscribe(organization, reminder, member string, channel audit.
 	return l.PublicURL + "/v1/unsubscribe/" + audit.SignUnsubscribe(l.Secret, organization, reminder, member, channel)
 }
 
+// UnsubscribeAddress returns the address that takes an other address off the reminder.
+func (l Links) UnsubscribeAddress(organization, reminder, address string, channel audit.Channel) string {
+	if l.PublicURL == "" {
+		return ""
+	}
+	return l.PublicURL + "/v1/unsubscribe/" + audit.SignAddressUnsubscribe(l.Secret, organization, reminder, address, channel)
+}
+
+// Address returns the address of the console's page on which the code of an other address is entered. The code is not in it: it would be in the logs of every proxy.
+func (l Links) Address(address string) string {
+	if l.PublicURL == "" {
+		return ""
+	}
+	return l.PublicURL + "/messages/addresses/" + url.PathEscape(address)
+}
+
 // Callback returns the address at which Twilio reports what became of the delivery.
 func (l Links) Callback(organization, delivery string) string {
 	if l.PublicURL == "" {
@@ -34,19 +50,19 @@ func (l Links) Callback(organization, delivery string) string {
 	return l.PublicURL + "/v1/callbacks/twilio/" + url.PathEscape(organization) + "/" + url.PathEscape(delivery)
 }
 
-// linkKey is the secret of unsubscribe links, read once: it never changes.
-type linkKey struct {
+// sharedKey is a secret of the store, read once: it never changes.
+type sharedKey struct {
 	mu  sync.Mutex
 	key []byte
 }
 
-func (k *linkKey) get(ctx context.Context, secrets Secrets) ([]byte, error) {
+func (k *sharedKey) get(ctx context.Context, secrets Secrets, name string) ([]byte, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.key != nil {
 		return k.key, nil
 	}
-	key, err := secrets.Secret(ctx, UnsubscribeSecret)
+	key, err := secrets.Secret(ctx, name)
 	if err == nil {
 		k.key = key
 	}

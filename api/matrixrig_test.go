@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,6 +36,9 @@ type matrix struct {
 	*rig
 	callers []caller
 	secret  []byte
+	// addressKey is what codes of other addresses are made of; phones counts those that were added.
+	addressKey []byte
+	phones     atomic.Int64
 }
 
 // forgetful acknowledges events and keeps none, so that what the trail records of each request is not in the answer to the next.
@@ -48,6 +52,8 @@ func newMatrix(t *testing.T, change ...func(*Config)) *matrix {
 	m := &matrix{rig: newRig(t, append([]func(*Config){func(cfg *Config) { cfg.Ingester = forgetful{} }}, change...)...)}
 	var err error
 	m.secret, err = m.store.Secret(t.Context(), UnsubscribeSecret)
+	must(t, err)
+	m.addressKey, err = m.store.Secret(t.Context(), AddressSecret)
 	must(t, err)
 	for _, organization := range []string{"acme", "other"} {
 		for _, id := range matrixActors {
@@ -78,6 +84,7 @@ func (m *matrix) populateFor(organization, id string) {
 	}
 	m.export(organization, prefix+"export-"+id, id)
 	m.reminder(organization, prefix+"reminder-"+id, id)
+	m.address(organization, prefix+"address-"+id, id)
 	m.key(organization, prefix+"key-"+id, id)
 	must(m.t, m.store.AddMessage(m.t.Context(), audit.Message{ID: prefix + "message-" + id, Organization: organization, Member: id, Title: "To " + id, Body: name, CreatedAt: today}))
 }
@@ -98,6 +105,15 @@ func (m *matrix) reminder(organization, id, owner string) {
 	_, err := m.store.PutReminder(m.t.Context(), audit.Reminder{ID: id, Organization: organization, Name: "r", Actions: []string{"contacts.*"},
 		Channels: []audit.Channel{audit.ChannelInbox}, Recipients: []audit.Recipient{{Member: "u_creator"}}, Window: audit.WindowImmediate,
 		CreatedBy: owner, CreatedAt: today, UpdatedAt: today})
+	must(m.t, err)
+}
+
+// address makes an other address to which a code was sent.
+func (m *matrix) address(organization, id, owner string) {
+	m.t.Helper()
+	_, err := m.store.PutAddress(m.t.Context(), audit.OtherAddress{ID: id, Organization: organization, Kind: audit.AddressPhone, Address: "+491701234567", Label: id,
+		AddedBy: owner, CreatedAt: today, UpdatedAt: today,
+		Code: &audit.AddressCode{ID: "code-1", SentAt: today, ExpiresAt: today.Add(audit.AddressCodeLife), Status: audit.DeliverySent}})
 	must(m.t, err)
 }
 
@@ -142,8 +158,10 @@ func (m *matrix) request(c matrixCase, allowed bool) call {
 	if owner == "" {
 		owner = "u_creator"
 	}
-	id := m.thing(c, owner, (method == http.MethodDelete || strings.HasSuffix(path, "/rotate") || strings.HasSuffix(path, "/erase")) && allowed)
-	more := strings.NewReplacer("{&log}", logParam("&log=%s", c.log), "{logs}", logParam(`,"log":[%q]`, c.log), "{unique}", newID(), "{log}", string(c.log), "{action}", matrixActions[c.log],
+	uses := method == http.MethodDelete || strings.HasSuffix(path, "/rotate") || strings.HasSuffix(path, "/erase") || c.line.kind == ofAddress
+	id := m.thing(c, owner, uses && allowed)
+	more := strings.NewReplacer("{&log}", logParam("&log=%s", c.log), "{logs}", logParam(`,"log":[%q]`, c.log), "{unique}", newID(), "{phone}", fmt.Sprintf("+4917%08d", m.phones.Add(1)),
+		"{code}", audit.CodeOfAddress(m.addressKey, "acme", id, "code-1"), "{log}", string(c.log), "{action}", matrixActions[c.log],
 		"{id}", id, "{role}", string(cmp.Or(matrixMembers[owner], audit.RoleMember)), "{version}", fmt.Sprint(m.version(c, id)))
 	path = strings.NewReplacer("{id}", id, "{token}", id, "{name}", "events.csv", "{urn}", "urn:ietf:params:scim:schemas:core:2.0:User", "{type}", "User", "{organization}/{delivery}", id).Replace(path)
 	if c.line.query != "" {
@@ -197,7 +215,7 @@ func (m *matrix) thing(c matrixCase, owner string, fresh bool) string {
 	}
 	if fresh {
 		id = newID()
-		map[kind]func(organization, id, owner string){ofExport: m.export, ofReminder: m.reminder, ofKey: m.key, ofUser: m.user}[c.line.kind](organization, id, owner)
+		map[kind]func(organization, id, owner string){ofExport: m.export, ofReminder: m.reminder, ofAddress: m.address, ofKey: m.key, ofUser: m.user}[c.line.kind](organization, id, owner)
 	}
 	return id
 }

@@ -26,6 +26,7 @@ const (
 	ofUser     kind = "user" // a member who is there to be deleted
 	ofExport   kind = "export"
 	ofReminder kind = "reminder"
+	ofAddress  kind = "address"
 	ofMessage  kind = "message"
 	ofKey      kind = "key"
 	ofToken    kind = "token"
@@ -77,6 +78,11 @@ var matrixTable = []matrixLine{
 	{route: "DELETE /v1/exports/{id}", scope: audit.ScopeExports, reach: "aaoo", ok: 200, kind: ofExport},
 	{route: "POST /v1/exports/{id}/again", scope: audit.ScopeExports, reach: "aaoo", ok: 202, kind: ofExport},
 	{route: "GET /v1/exports/{id}/files/{name}", scope: audit.ScopeExports, reach: "aaoo", ok: 200, kind: ofExport},
+	{route: "GET /v1/addresses", scope: audit.ScopeReminders, reach: "aao-", ok: 200, rows: ownedRows("addresses", "added_by")},
+	{route: "POST /v1/addresses", scope: audit.ScopeReminders, reach: "aaa-", ok: 201, body: `{"kind":"phone","address":"{phone}"}`},
+	{route: "POST /v1/addresses/{id}/verify", scope: audit.ScopeReminders, reach: "aao-", ok: 200, kind: ofAddress, body: `{"code":"{code}"}`},
+	{route: "POST /v1/addresses/{id}/send", scope: audit.ScopeReminders, reach: "aao-", ok: 202, kind: ofAddress},
+	{route: "DELETE /v1/addresses/{id}", scope: audit.ScopeReminders, reach: "aao-", ok: 204, kind: ofAddress},
 	{route: "GET /v1/reminders", scope: audit.ScopeReminders, reach: "aao-", ok: 200, rows: ownedRows("reminders", "created_by")},
 	{route: "POST /v1/reminders", scope: audit.ScopeReminders, reach: "aaa-", ok: 201, body: matrixReminder},
 	{route: "POST /v1/reminders/preview", scope: audit.ScopeReminders, reach: "aaa-", ok: 200, body: `{"actions":["login.*","contacts.*","crm.*"]}`, rows: countedRows("matched")},

@@ -73,7 +73,8 @@ func (s *Server) keepCreator(ctx context.Context, leaving audit.Member) error {
 	return audit.Errorf(audit.CodeConflict, "%s is the last active creator of the organization: make somebody else one first", leaving.ID)
 }
 
-// strip takes from a member who is about to be deleted what acts or waits on their behalf: keys, and a place in reminders. Sessions end once
+// strip takes from a member who is about to be deleted what acts or waits on their behalf: keys, and a place in reminders, other
+// addresses. Sessions end once
 // the member is gone.
 func (s *Server) strip(r *request, member audit.Member) error {
 	if s.cfg.Keys != nil {
@@ -82,7 +83,12 @@ func (s *Server) strip(r *request, member audit.Member) error {
 		}
 	}
 	if s.cfg.Reminders != nil {
-		return s.leaveReminders(r, member)
+		if err := s.leaveReminders(r, member); err != nil {
+			return err
+		}
+	}
+	if s.cfg.Addresses != nil {
+		return s.deleteAddressesOf(r, member)
 	}
 	return nil
 }

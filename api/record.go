@@ -24,6 +24,8 @@ type entry struct {
 	// at is when it happened; zero: now. system says that not a person but the server, or whoever runs it, did it.
 	at     time.Time
 	system bool
+	// actor is who did it, where that is neither a member nor the server.
+	actor audit.Actor
 }
 
 // origin is from where something was asked for, for the record. A zero request is unknown: it did not come through a route of the API.
@@ -64,6 +66,9 @@ func (s *Server) ownEvent(from origin, by audit.Principal, e entry, outcome audi
 	}
 	if e.system {
 		event.Actor = audit.Actor{ID: "audit_trail", Name: "Audittrail", Type: "system"}
+	}
+	if e.actor.ID != "" {
+		event.Actor = e.actor
 	}
 	event.Source.UserAgent = cut(event.Source.UserAgent, audit.MaxValueBytes)
 	if event.Source.Platform == "" && !e.system {

@@ -25,7 +25,7 @@ type recordCase struct {
 }
 
 // recordFixture has one of everything that a route can be asked for.
-type recordFixture struct{ reminder, export, key, unsubscribe string }
+type recordFixture struct{ reminder, export, key, unsubscribe, address, code string }
 
 const (
 	noData  = "it tells nothing of an organization"
@@ -40,8 +40,8 @@ const (
 
 func asked(method, path, key, body string) func(recordFixture) call {
 	return func(fx recordFixture) call {
-		path := strings.NewReplacer("{reminder}", fx.reminder, "{export}", fx.export, "{key}", fx.key, "{unsubscribe}", fx.unsubscribe).Replace(path)
-		return call{method: method, path: path, key: key, body: body}
+		path := strings.NewReplacer("{reminder}", fx.reminder, "{export}", fx.export, "{key}", fx.key, "{unsubscribe}", fx.unsubscribe, "{address}", fx.address).Replace(path)
+		return call{method: method, path: path, key: key, body: strings.ReplaceAll(body, "{code}", fx.code)}
 	}
 }
 
@@ -79,6 +79,11 @@ var recordCases = map[string]recordCase{
 	"DELETE /v1/exports/{id}":                             {action: audit.ActionExportRevoked, ask: asked("DELETE", "/v1/exports/{export}", "admin", "")},
 	"POST /v1/exports/{id}/again":                         {action: audit.ActionExportRequested, ask: asked("POST", "/v1/exports/{export}/again", "admin", "")},
 	"GET /v1/exports/{id}/files/{name}":                   {action: audit.ActionExportDownloaded, ask: asked("GET", "/v1/exports/{export}/files/events%201.csv", "admin", "")},
+	"GET /v1/addresses":                                   {action: audit.ActionAddressesListed, ask: asked("GET", "/v1/addresses", "admin", "")},
+	"POST /v1/addresses":                                  {action: audit.ActionAddressAdded, ask: asked("POST", "/v1/addresses", "admin", `{"kind":"phone","address":"+491701234567"}`)},
+	"POST /v1/addresses/{id}/verify":                      {action: audit.ActionAddressVerified, ask: asked("POST", "/v1/addresses/{address}/verify", "admin", `{"code":"{code}"}`)},
+	"POST /v1/addresses/{id}/send":                        {action: audit.ActionAddressCodeSent, ask: asked("POST", "/v1/addresses/{address}/send", "admin", "")},
+	"DELETE /v1/addresses/{id}":                           {action: audit.ActionAddressDeleted, ask: asked("DELETE", "/v1/addresses/{address}", "admin", "")},
 	"GET /v1/reminders":                                   {action: audit.ActionRemindersListed, ask: asked("GET", "/v1/reminders", "admin", "")},
 	"POST /v1/reminders":                                  {action: audit.ActionReminderCreated, ask: asked("POST", "/v1/reminders", "admin", reminderBody+"}")},
 	"POST /v1/reminders/preview":                          {action: audit.ActionEventsSearched, ask: asked("POST", "/v1/reminders/preview", "admin", `{"name":"x","actions":["login.failed"],"channels":["inbox"],"recipients":[]}`)},
@@ -133,6 +138,8 @@ func (g *rig) recordFixture() recordFixture {
 	must(g.t, g.store.SaveDelivery(g.t.Context(), audit.Delivery{ID: "sms1", Organization: "acme", Reminder: fx.reminder, Digest: "g", Channel: audit.ChannelSMS, Member: "s_1",
 		Status: audit.DeliverySent, Provider: "SM1", CreatedAt: today, UpdatedAt: today}))
 	fx.unsubscribe = strings.TrimPrefix(g.links().Unsubscribe("acme", fx.reminder, "a_1", audit.ChannelEmail), "https://audit.example.com")
+	fx.address = g.addAddress("admin", "+491709999999").ID
+	fx.code = g.codeOf(fx.address)
 	return fx
 }
 

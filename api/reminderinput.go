@@ -14,6 +14,7 @@ type reminderInput struct {
 	Actions    []string         `json:"actions"`
 	Channels   []audit.Channel  `json:"channels"`
 	Recipients []recipientInput `json:"recipients"`
+	Addresses  []string         `json:"addresses"`
 	Window     audit.Window     `json:"window"`
 	QuietHours *quietHoursInput `json:"quiet_hours"`
 	TimeZone   string           `json:"time_zone"`
@@ -42,6 +43,8 @@ func (in reminderInput) apply(m audit.Reminder) audit.Reminder {
 	if m.Window == "" {
 		m.Window = audit.WindowImmediate
 	}
+	m.Addresses = in.Addresses
+	m.Unsubscribed = slices.DeleteFunc(slices.Clone(m.Unsubscribed), func(id string) bool { return !slices.Contains(in.Addresses, id) })
 	m.QuietHours = nil
 	if in.QuietHours != nil {
 		m.QuietHours = &audit.QuietHours{Start: in.QuietHours.Start, End: in.QuietHours.End}
@@ -57,8 +60,8 @@ func (in reminderInput) apply(m audit.Reminder) audit.Reminder {
 }
 
 // checkReminder says whether the reminder may be stored: its form, that its actions are known and its recipients active members who see
-// what others do.
-func (s *Server) checkReminder(r *request, m audit.Reminder) error {
+// what others do, and its other addresses verified. before is the reminder as it was.
+func (s *Server) checkReminder(r *request, m, before audit.Reminder) error {
 	if err := m.Validate(); err != nil {
 		return err
 	}
@@ -71,6 +74,11 @@ func (s *Server) checkReminder(r *request, m audit.Reminder) error {
 	if err != nil {
 		return err
 	}
+	addresses, err := s.unusableAddresses(r, m.Addresses, before.Addresses)
+	if err != nil {
+		return err
+	}
+	fields = append(fields, addresses...)
 	for i, recipient := range m.Recipients {
 		member, found := members[recipient.Member]
 		if !found || !member.Included() {

@@ -79,7 +79,7 @@ func (s *Server) createReminder(r *request) error {
 	}
 	now := s.now().UTC().Truncate(audit.TimePrecision)
 	m := in.apply(audit.Reminder{ID: newID(), Organization: r.by.Organization, CreatedBy: r.by.Member, CreatedAt: now, UpdatedAt: now})
-	if err := s.checkReminder(r, m); err != nil {
+	if err := s.checkReminder(r, m, audit.Reminder{}); err != nil {
 		return err
 	}
 	existing, err := s.cfg.Reminders.Reminders(r.ctx, r.by.Organization)
@@ -112,7 +112,7 @@ func (s *Server) putReminder(r *request) error {
 	}
 	m := in.apply(before)
 	m.UpdatedAt = s.now().UTC().Truncate(audit.TimePrecision)
-	if err := s.checkReminder(r, m); err != nil {
+	if err := s.checkReminder(r, m, before); err != nil {
 		return err
 	}
 	return s.storeReminder(r, m, audit.ActionReminderUpdated, "changed", http.StatusOK)

@@ -89,7 +89,7 @@ func newRig(t testing.TB, change ...func(*Config)) *rig {
 	registry := prometheus.NewRegistry()
 	reads := erasure.NewReader(g.index, g.store, g.clock.Now)
 	cfg := Config{Events: reads, Erasures: reads, Ingester: g.ingest, Directory: g.store, Keys: g.store, Reminders: g.store, Deliveries: g.store, Messages: g.store,
-		Exports: g.store, Secrets: g.store, Sessions: g.store, LoginLinks: g.store, Jobs: g.jobs, Files: g.files, Twilio: fakeTwilio{},
+		Exports: g.store, Secrets: g.store, Sessions: g.store, LoginLinks: g.store, Addresses: g.store, Jobs: g.jobs, Files: g.files, Twilio: fakeTwilio{},
 		Channels:  []ChannelState{{Channel: audit.ChannelInbox, On: true}, {Channel: audit.ChannelEmail, Reason: "no SMTP host configured"}, {Channel: audit.ChannelSMS, On: true}},
 		PublicURL: "https://audit.example.com", Metrics: NewMetrics(registry), Gatherer: registry,
 		Clock: g.clock.Now, Logger: slog.New(slog.NewJSONHandler(g.log, nil)), Version: "1.2.3",

@@ -38,7 +38,8 @@ type Server struct {
 	ready   readiness
 	docs    documents
 	pages   Pages // nil: there are none
-	linkKey linkKey
+	// linkKey is the secret of unsubscribe links, addressKey that of other addresses.
+	linkKey, addressKey sharedKey
 	// directory is SCIM's.
 	directory scim.Server
 	// creators is held while a creator stops being one.

@@ -24,20 +24,26 @@ var channelNames = map[audit.Channel]string{audit.ChannelInbox: "system messages
 
 // optOut is what an unsubscribe link stands for.
 type optOut struct {
-	organization, reminder, member string
-	channel                        audit.Channel
+	organization, reminder string
+	// member is who opts out, or address is the id of the other address that does.
+	member, address string
+	channel         audit.Channel
 }
 
 func (s *Server) optOut(r *request) (optOut, error) {
-	key, err := s.linkKey.get(r.ctx, s.cfg.Secrets)
+	key, err := s.linkKey.get(r.ctx, s.cfg.Secrets, UnsubscribeSecret)
 	if err != nil {
 		return optOut{}, err
 	}
 	var o optOut
-	if o.organization, o.reminder, o.member, o.channel, err = audit.ParseUnsubscribe(key, r.c.Params("token")); err != nil {
-		return optOut{}, audit.NotFound("link")
+	token := r.c.Params("token")
+	if o.organization, o.reminder, o.member, o.channel, err = audit.ParseUnsubscribe(key, token); err == nil {
+		return o, nil
 	}
-	return o, nil
+	if o.organization, o.reminder, o.address, o.channel, err = audit.ParseAddressUnsubscribe(key, token); err == nil {
+		return o, nil
+	}
+	return optOut{}, audit.NotFound("link")
 }
 
 // showUnsubscribe is GET /v1/unsubscribe/{token}.
@@ -75,6 +81,10 @@ func (s *Server) storeOptOut(r *request, o optOut) error {
 	}
 	trail := reminderEntry(by, m, audit.ActionReminderUnsubscribed, "unsubscribed from")
 	trail.metadata = map[string]string{"channel": string(o.channel)}
+	if o.address != "" {
+		trail.actor = audit.Actor{ID: o.address, Name: "an other address", Type: "address"}
+		trail.message = "An other address unsubscribed from the reminder " + m.Name
+	}
 	err = s.recorded(r, by, trail, func() error {
 		for try := 1; ; try++ {
 			_, err := s.cfg.Reminders.PutReminder(r.ctx, m)
@@ -98,6 +108,9 @@ func (s *Server) withOptOut(r *request, o optOut) (m audit.Reminder, done bool, 
 	if err != nil {
 		return m, false, err
 	}
+	if o.address != "" {
+		return s.withAddressOptOut(m, o.address)
+	}
 	i := slices.IndexFunc(m.Recipients, func(recipient audit.Recipient) bool { return recipient.Member == o.member })
 	if i < 0 {
 		return m, false, audit.NotFound("recipient")
@@ -107,6 +120,18 @@ func (s *Server) withOptOut(r *request, o optOut) (m audit.Reminder, done bool, 
 	}
 	m.Recipients = slices.Clone(m.Recipients)
 	m.Recipients[i].Unsubscribed = append(slices.Clone(m.Recipients[i].Unsubscribed), o.channel)
+	m.UpdatedAt = s.now().UTC().Truncate(audit.TimePrecision)
+	return m, false, nil
+}
+
+func (s *Server) withAddressOptOut(m audit.Reminder, address string) (_ audit.Reminder, done bool, err error) {
+	switch {
+	case !slices.Contains(m.Addresses, address):
+		return m, false, audit.NotFound("recipient")
+	case slices.Contains(m.Unsubscribed, address):
+		return m, true, nil
+	}
+	m.Unsubscribed = append(slices.Clone(m.Unsubscribed), address)
 	m.UpdatedAt = s.now().UTC().Truncate(audit.TimePrecision)
 	return m, false, nil
 }

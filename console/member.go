@@ -48,7 +48,7 @@ type memberView struct {
 	SignedOut bool
 	// JustErased says that the member was erased by the page before.
 	JustErased bool
-	Problem   *problem
+	Problem    *problem
 	// Conflict says what is there now where somebody else was faster.
 	Conflict []fieldChange
 }

@@ -76,7 +76,7 @@ func newRig(t *testing.T, events int) *rig {
 	g.populate(events)
 	registry := prometheus.NewRegistry()
 	reads := erasure.NewReader(g.index, g.store, g.clock.Now)
-	g.server = api.New(api.Config{Metrics: api.NewMetrics(registry), Gatherer: registry, Events: reads, Erasures: reads, Ingester: g.index, Directory: g.store, Keys: g.store, Sessions: g.store, Reminders: g.store, Deliveries: g.store,
+	g.server = api.New(api.Config{Metrics: api.NewMetrics(registry), Gatherer: registry, Events: reads, Erasures: reads, Ingester: g.index, Directory: g.store, Keys: g.store, Sessions: g.store, Addresses: g.store, Reminders: g.store, Deliveries: g.store,
 		Messages: g.store, Exports: g.store, Secrets: g.store, Jobs: g.jobs,
 		Channels: []api.ChannelState{{Channel: audit.ChannelInbox, On: true}, {Channel: audit.ChannelEmail, On: true}, {Channel: audit.ChannelSMS, Reason: "no Twilio account configured"}},
 		Clock:    g.clock.Now, Logger: slog.New(slog.NewJSONHandler(g.log, nil)),
@@ -251,6 +251,9 @@ func (j *fakeJobs) StopExport(_ context.Context, _, export string) error {
 }
 func (j *fakeJobs) ReminderChanged(_ context.Context, _, reminder string) error {
 	return j.note("changed " + reminder)
+}
+func (j *fakeJobs) SendAddressCode(_ context.Context, _, address, _ string) error {
+	return j.note("code to " + address)
 }
 func (j *fakeJobs) TestReminder(_ context.Context, _, reminder, member string) (string, error) {
 	return "digest-1", j.note("test " + reminder + " to " + member)

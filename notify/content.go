@@ -75,7 +75,11 @@ func newContent(n audit.Notice) content {
 	}
 	c.Title = c.title()
 	c.Intro = c.intro(n.Digest, zone)
-	c.Reason = fmt.Sprintf("You receive this because the reminder “%s” of %s names you as a recipient.", c.Reminder, c.Organization)
+	whom := "you"
+	if n.Member.ID == "" {
+		whom = "this address"
+	}
+	c.Reason = fmt.Sprintf("You receive this because the reminder “%s” of %s names %s as a recipient.", c.Reminder, c.Organization, whom)
 	return c
 }
 

@@ -78,14 +78,7 @@ func (e *Email) message(n audit.Notice, to *netmail.Address, id string) (*mail.M
 	if err != nil {
 		return nil, err
 	}
-	m := mail.NewMsg(mail.WithNoDefaultUserAgent())
-	m.FromMailAddress(e.from)
-	m.ToMailAddress(to)
-	m.Subject(c.Title)
-	m.SetDateWithValue(e.clock())
-	m.SetMessageIDWithValue(strings.Trim(id, "<>"))
-	m.SetGenHeader("Auto-Submitted", "auto-generated")
-	m.SetGenHeader("X-Auto-Response-Suppress", "All")
+	m := e.newMessage(to, c.Title, id)
 	if c.UnsubscribeURL != "" { // RFC 8058 asks for https; http is for demonstrations on one machine
 		m.SetListUnsubscribe(c.UnsubscribeURL)
 		m.SetListUnsubscribePost()
@@ -93,6 +86,19 @@ func (e *Email) message(n audit.Notice, to *netmail.Address, id string) (*mail.M
 	m.SetBodyString(mail.TypeTextPlain, c.text())
 	m.AddAlternativeString(mail.TypeTextHTML, html)
 	return m, nil
+}
+
+// newMessage is a mail without its text.
+func (e *Email) newMessage(to *netmail.Address, subject, id string) *mail.Msg {
+	m := mail.NewMsg(mail.WithNoDefaultUserAgent())
+	m.FromMailAddress(e.from)
+	m.ToMailAddress(to)
+	m.Subject(subject)
+	m.SetDateWithValue(e.clock())
+	m.SetMessageIDWithValue(strings.Trim(id, "<>"))
+	m.SetGenHeader("Auto-Submitted", "auto-generated")
+	m.SetGenHeader("X-Auto-Response-Suppress", "All")
+	return m
 }
 
 // deliver holds one conversation with the server. The connection is closed when the context ends, whatever it waits for.

@@ -54,13 +54,18 @@ func (s *SMS) Send(ctx context.Context, n audit.Notice) (audit.Receipt, error) {
 		return receipt, err
 	}
 	c := newContent(n)
-	params := (&twilio.CreateMessageParams{}).SetTo(to).SetBody(c.sms())
+	return s.create(ctx, to, c.sms(), n.CallbackURL, receipt)
+}
+
+// create asks Twilio to send a text. The receipt is returned with Twilio's SID.
+func (s *SMS) create(ctx context.Context, to, text, callbackURL string, receipt audit.Receipt) (audit.Receipt, error) {
+	params := (&twilio.CreateMessageParams{}).SetTo(to).SetBody(text)
 	if s.config.MessagingServiceSID != "" {
 		params.SetMessagingServiceSid(s.config.MessagingServiceSID)
 	} else {
 		params.SetFrom(s.config.From)
 	}
-	if callback := webURL(n.CallbackURL); callback != "" {
+	if callback := webURL(callbackURL); callback != "" {
 		params.SetStatusCallback(callback)
 	}
 	ctx, cancel := context.WithTimeout(ctx, defaultTimeout)

@@ -120,8 +120,8 @@ type OtherAddresses interface {
 	Address(ctx context.Context, organization, id string) (audit.OtherAddress, error)
 	// Addresses lists by creation time, oldest first, deleted ones too.
 	Addresses(ctx context.Context, organization string) ([]audit.OtherAddress, error)
-	// DeleteAddress takes the record away. CodeNotFound where there is none.
-	DeleteAddress(ctx context.Context, organization, id string) error
+	// DeleteAddress takes the record of that version away. CodeNotFound where there is none, CodeConflict where it has another version.
+	DeleteAddress(ctx context.Context, organization, id string, version int64) error
 }
 
 // Reminders keeps settings.

@@ -71,7 +71,7 @@ func newVirtual(t *testing.T) *virtual {
 	_, err = events.Append(t.Context(), people.Organization.ID, batch)
 	must(t, err)
 	v.serve(api.New(api.Config{
-		Events: events, Ingester: events, Directory: records, Keys: records, Reminders: records, Deliveries: records, Messages: records,
+		Events: events, Ingester: events, Directory: records, Keys: records, Addresses: records, Reminders: records, Deliveries: records, Messages: records,
 		Exports: records, Secrets: records, Jobs: v, Files: files, Clock: clock, Logger: logger,
 	}))
 	return v
@@ -145,6 +145,7 @@ func (v *virtual) StartExport(_ context.Context, _, export string) error {
 
 func (v *virtual) StopExport(context.Context, string, string) error      { return nil }
 func (v *virtual) ReminderChanged(context.Context, string, string) error { return nil }
+func (v *virtual) SendAddressCode(context.Context, string, string, string) error { return nil }
 func (v *virtual) TestReminder(context.Context, string, string, string) (string, error) {
 	return "", nil
 }

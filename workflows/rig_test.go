@@ -321,6 +321,12 @@ func (links) Unsubscribe(organization, reminder, member string, channel audit.Ch
 	return "https://audit.example/u/" + organization + "/" + reminder + "/" + member + "/" + string(channel)
 }
 
+func (links) UnsubscribeAddress(organization, reminder, address string, channel audit.Channel) string {
+	return "https://audit.example/ua/" + organization + "/" + reminder + "/" + address + "/" + string(channel)
+}
+
+func (links) Address(address string) string { return "https://audit.example/a/" + address }
+
 func (links) Open(organization string, digest audit.Digest) string { return "https://audit.example/" }
 
 func (links) Callback(organization, delivery string) string {

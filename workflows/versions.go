@@ -7,11 +7,12 @@ const TaskQueue = "audittrail"
 
 // The names under which workflows are registered. They are in the histories of workflows that run: they never change.
 const (
-	NameExport    = "ExportWorkflow"
-	NameDispatch  = "DispatchWorkflow"
-	NameReminder  = "ReminderWorkflow"
-	NameDelivery  = "DeliveryWorkflow"
-	NameRetention = "RetentionWorkflow"
+	NameExport      = "ExportWorkflow"
+	NameDispatch    = "DispatchWorkflow"
+	NameReminder    = "ReminderWorkflow"
+	NameDelivery    = "DeliveryWorkflow"
+	NameRetention   = "RetentionWorkflow"
+	NameAddressCode = "AddressCodeWorkflow"
 )
 
 // The signals.
@@ -38,6 +39,11 @@ func DeliveryID(organization, digest string) string {
 	return "delivery/" + organization + "/" + digest
 }
 
+// AddressCodeID is the id of the workflow that sends a code to an address.
+func AddressCodeID(organization, code string) string {
+	return "address-code/" + organization + "/" + code
+}
+
 // RetentionID is the id of the daily schedule.
 const RetentionID = "retention"
 
@@ -54,7 +60,7 @@ type Registry interface {
 //	if workflow.GetVersion(ctx, "export-notify-twice", workflow.DefaultVersion, 1) >= 1 { … }
 //
 // with a change id of its own (workflow, dash, what changes), asked for at the place of the change. The old branch stays as long as an
-// instance may be older than the change: exports live a day, deliveries three, retention minutes, dispatchers and reminders until they
+// instance may be older than the change: exports live a day, deliveries three, codes half an hour, retention minutes, dispatchers and reminders until they
 // next continue as new, within two days. Then the old branch goes, and GetVersion stays with the new version as its minimum.
 // Before such a change a history of the old code is recorded into testdata/histories, and both are replayed from then on.
 func Register(r Registry) {
@@ -62,5 +68,6 @@ func Register(r Registry) {
 	r.RegisterWorkflowWithOptions(Dispatch, workflow.RegisterOptions{Name: NameDispatch})
 	r.RegisterWorkflowWithOptions(Reminder, workflow.RegisterOptions{Name: NameReminder})
 	r.RegisterWorkflowWithOptions(Delivery, workflow.RegisterOptions{Name: NameDelivery})
+	r.RegisterWorkflowWithOptions(AddressCode, workflow.RegisterOptions{Name: NameAddressCode})
 	r.RegisterWorkflowWithOptions(Retention, workflow.RegisterOptions{Name: NameRetention})
 }

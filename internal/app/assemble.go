@@ -37,6 +37,7 @@ type parts struct {
 	metrics   *api.Metrics
 	registry  *prometheus.Registry
 	links     api.Links
+	codes     []byte          // the secret that codes of other addresses are made of
 	providers *oidc.Providers // nil where people sign in by links alone
 }
 
@@ -55,6 +56,9 @@ func (a *App) assemble(ctx context.Context, opts Options) error {
 		return fmt.Errorf("read the secret of unsubscribe links: %w", err)
 	}
 	p.links = api.Links{PublicURL: strings.TrimRight(a.config.PublicURL, "/"), Secret: secret}
+	if p.codes, err = p.store.Secret(ctx, api.AddressSecret); err != nil {
+		return fmt.Errorf("read the secret of codes: %w", err)
+	}
 	if err := a.openProviders(ctx, &p, opts); err != nil {
 		return err
 	}
@@ -165,7 +169,7 @@ func (a *App) apiConfig(p *parts, opts Options) api.Config {
 		opts.Logger.Error("trusted_proxies are not believed", "error", err) // Check refuses them before anything is assembled
 	}
 	cfg := api.Config{
-		Events: p.reads, Erasures: p.reads, Ingester: p.committer, Directory: p.store, Keys: p.store, Sessions: p.store, LoginLinks: p.store, Reminders: p.store, Deliveries: p.store,
+		Events: p.reads, Erasures: p.reads, Ingester: p.committer, Directory: p.store, Keys: p.store, Sessions: p.store, LoginLinks: p.store, Addresses: p.store, Reminders: p.store, Deliveries: p.store,
 		Messages: p.store, Exports: p.store, Secrets: p.store, Jobs: hintedJobs{p.jobs, p.hinter}, Files: p.files,
 		Channels: p.channels.forAPI(),
 		Ready: []api.ReadyCheck{
@@ -200,9 +204,10 @@ func (a *App) apiConfig(p *parts, opts Options) api.Config {
 
 func workerDeps(p *parts, opts Options) worker.Deps {
 	return worker.Deps{
-		Exports:    &activities.Exports{Events: p.reads, Records: p.store, Own: p.committer, Files: p.files, Clock: opts.Clock},
-		Dispatch:   &activities.Dispatch{Events: p.reads, Records: p.store, Handover: p.jobs, Clock: opts.Clock, Logger: opts.Logger},
-		Reminders:  &activities.Reminders{Records: p.store, Senders: p.channels.senders, Links: p.links, Erasures: p.reads, Clock: opts.Clock},
+		Exports:  &activities.Exports{Events: p.reads, Records: p.store, Own: p.committer, Files: p.files, Clock: opts.Clock},
+		Dispatch: &activities.Dispatch{Events: p.reads, Records: p.store, Handover: p.jobs, Clock: opts.Clock, Logger: opts.Logger},
+		Reminders: &activities.Reminders{Records: p.store, Senders: p.channels.senders, Codes: p.channels.codes, AddressSecret: p.codes,
+			Links: p.links, Erasures: p.reads, Clock: opts.Clock},
 		Retention:  &activities.Retention{Index: p.index, Records: p.store, Own: p.committer, Files: p.files, Clock: opts.Clock, Logger: opts.Logger},
 		Reconciler: p.jobs,
 		Logger:     opts.Logger.With("component", "worker"),

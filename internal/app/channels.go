@@ -15,12 +15,13 @@ import (
 type channels struct {
 	sms     *notify.SMS // nil: off
 	senders map[audit.Channel]activities.Sender
+	codes   map[audit.AddressKind]activities.CodeSender
 	states  []notify.State
 }
 
 // newChannels makes mail and SMS of the settings: every mistake in them is in the error, and what is not configured is off.
 func newChannels(cfg *config.Config, clock func() time.Time) (channels, error) {
-	c := channels{senders: make(map[audit.Channel]activities.Sender)}
+	c := channels{senders: make(map[audit.Channel]activities.Sender), codes: make(map[audit.AddressKind]activities.CodeSender)}
 	email, emailState, emailErr := notify.NewEmail(notify.EmailConfig{
 		Host: cfg.Email.Host, Port: cfg.Email.Port, Mode: notify.EmailMode(cfg.Email.Mode), AllowClear: cfg.Email.AllowClear,
 		Username: cfg.Email.Username, Password: cfg.Email.Password.Reveal(), From: cfg.Email.From,
@@ -34,10 +35,10 @@ func newChannels(cfg *config.Config, clock func() time.Time) (channels, error) {
 		return channels{}, err
 	}
 	if email != nil {
-		c.senders[audit.ChannelEmail] = email
+		c.senders[audit.ChannelEmail], c.codes[audit.AddressEmail] = email, email
 	}
 	if sms != nil {
-		c.sms, c.senders[audit.ChannelSMS] = sms, sms
+		c.sms, c.senders[audit.ChannelSMS], c.codes[audit.AddressPhone] = sms, sms, sms
 	}
 	c.states = []notify.State{emailState, smsState}
 	return c, nil

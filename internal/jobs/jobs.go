@@ -179,6 +179,12 @@ func (c *Client) TestReminder(ctx context.Context, organization, reminder, membe
 	return digest.ID, c.deliver(ctx, workflows.DeliveryInput{Organization: organization, Digest: digest, Only: member})
 }
 
+// SendAddressCode sends the code of that id to an other address, unless that is under way. The address is in the store already.
+func (c *Client) SendAddressCode(ctx context.Context, organization, address, code string) error {
+	return c.start(ctx, workflows.AddressCodeID(organization, code), workflows.NameAddressCode,
+		workflows.AddressCodeInput{Organization: organization, Address: address, Code: code})
+}
+
 // Deliver starts the delivery of a digest unless it runs.
 func (c *Client) Deliver(ctx context.Context, organization string, digest audit.Digest) error {
 	return c.deliver(ctx, workflows.DeliveryInput{Organization: organization, Digest: digest})

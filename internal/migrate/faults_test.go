@@ -123,8 +123,8 @@ func (r fusedRecords) DeleteReminder(ctx context.Context, organization, id strin
 	return err
 }
 
-func (r fusedRecords) DeleteAddress(ctx context.Context, organization, id string) error {
-	_, err := fused(r.f, func() (int, error) { return 0, r.every.DeleteAddress(ctx, organization, id) })
+func (r fusedRecords) DeleteAddress(ctx context.Context, organization, id string, version int64) error {
+	_, err := fused(r.f, func() (int, error) { return 0, r.every.DeleteAddress(ctx, organization, id, version) })
 	return err
 }
 

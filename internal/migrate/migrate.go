@@ -34,7 +34,7 @@ type Records interface {
 	Organization(ctx context.Context, id string) (audit.Organization, error)
 	DeleteReminder(ctx context.Context, organization, id string) error
 	DeleteGroup(ctx context.Context, organization, id string) error
-	DeleteAddress(ctx context.Context, organization, id string) error
+	DeleteAddress(ctx context.Context, organization, id string, version int64) error
 	Checkpoint(ctx context.Context, organization, name string) (string, error)
 	SaveCheckpoint(ctx context.Context, organization, name, value string) error
 	Secret(ctx context.Context, name string) ([]byte, error)
@@ -177,7 +177,7 @@ func (m *mover) move(ctx context.Context, o *moved) error {
 		return err
 	}
 	// Before the groups that are there come, so that a name that was one of these is free.
-	if err := m.forget(ctx, o.id, store.KindGroup, m.To.Records.DeleteGroup); err != nil {
+	if err := m.forget(ctx, o.id, store.KindGroup, func(r store.Record) error { return m.To.Records.DeleteGroup(ctx, o.id, r.ID()) }); err != nil {
 		return err
 	}
 	for _, kind := range []store.Kind{store.KindMember, store.KindGroup, store.KindAddress, store.KindReminder, store.KindDelivery, store.KindMessage, store.KindExport} {
@@ -185,10 +185,10 @@ func (m *mover) move(ctx context.Context, o *moved) error {
 			return err
 		}
 	}
-	if err := m.forget(ctx, o.id, store.KindReminder, m.To.Records.DeleteReminder); err != nil {
+	if err := m.forget(ctx, o.id, store.KindReminder, func(r store.Record) error { return m.To.Records.DeleteReminder(ctx, o.id, r.ID()) }); err != nil {
 		return err
 	}
-	if err := m.forget(ctx, o.id, store.KindAddress, m.To.Records.DeleteAddress); err != nil {
+	if err := m.forget(ctx, o.id, store.KindAddress, func(r store.Record) error { return m.To.Records.DeleteAddress(ctx, o.id, r.ID(), r.Address.Version) }); err != nil {
 		return err
 	}
 	if err := m.checkpoints(ctx, o); err != nil {

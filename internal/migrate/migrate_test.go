@@ -86,7 +86,7 @@ func TestMovingAgainCopiesOnlyWhatIsNew(t *testing.T) {
 	from.ok(from.store.DeleteReminder(t.Context(), "acme", "x1"))
 	from.ok(from.store.DeleteGroup(t.Context(), "acme", "x1"))
 	must[audit.Group](t)(from.store.PutGroup(t.Context(), audit.Group{ID: "again", Organization: "acme", Name: "Group x1", CreatedAt: start}))
-	from.ok(from.store.DeleteAddress(t.Context(), "acme", "x1"))
+	from.ok(from.store.DeleteAddress(t.Context(), "acme", "x1", 1))
 	member := must[audit.Member](t)(from.store.Member(t.Context(), "acme", "x0"))
 	member.Name = "Renamed"
 	must[audit.Member](t)(from.store.PutMember(t.Context(), member))

@@ -50,7 +50,7 @@ func (m *mover) organization(ctx context.Context, id string) error {
 }
 
 // forget deletes what an earlier run has brought and the source has deleted since: reminders, groups and other addresses are all that is ever deleted.
-func (m *mover) forget(ctx context.Context, organization string, kind store.Kind, remove func(ctx context.Context, organization, id string) error) error {
+func (m *mover) forget(ctx context.Context, organization string, kind store.Kind, remove func(store.Record) error) error {
 	there := map[string]bool{}
 	err := m.each(ctx, m.From, organization, kind, func(list []store.Record) error {
 		for _, r := range list {
@@ -66,7 +66,7 @@ func (m *mover) forget(ctx context.Context, organization string, kind store.Kind
 			if there[r.ID()] {
 				continue
 			}
-			err := m.do(ctx, func() error { return remove(ctx, organization, r.ID()) })
+			err := m.do(ctx, func() error { return remove(r) })
 			if err != nil && audit.CodeOf(err) != audit.CodeNotFound {
 				return err
 			}

@@ -61,15 +61,22 @@ func (s *Store) Addresses(ctx context.Context, organization string) ([]audit.Oth
 }
 
 // DeleteAddress is part of store.OtherAddresses.
-func (s *Store) DeleteAddress(ctx context.Context, organization, id string) error {
+func (s *Store) DeleteAddress(ctx context.Context, organization, id string, version int64) error {
 	if err := lost(organization); err != nil {
 		return err
 	}
-	if !findable(organization, id) {
-		return audit.NotFound("address")
+	d, err := s.one(ctx, kindAddress, organization, id)
+	if err != nil {
+		return err
 	}
-	done, err := s.apply(ctx, write{action: "delete", id: docID(kindAddress, organization, id)})
-	if err == nil && done.missing {
+	if d.Version != version {
+		return errChanged()
+	}
+	done, err := s.apply(ctx, write{action: "delete", id: docID(kindAddress, organization, id), was: d})
+	switch {
+	case err == errRaced: //nolint:errorlint // apply's own
+		return errChanged()
+	case err == nil && done.missing:
 		return audit.NotFound("address")
 	}
 	return fault(err, "delete the address")

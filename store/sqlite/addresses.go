@@ -54,10 +54,13 @@ func (s *Store) Addresses(ctx context.Context, organization string) ([]audit.Oth
 }
 
 // DeleteAddress is part of store.OtherAddresses.
-func (s *Store) DeleteAddress(ctx context.Context, organization, id string) error {
-	n, err := s.exec(ctx, "delete the address", "DELETE FROM addresses WHERE organization = ? AND id = ?", organization, id)
-	if err == nil && n == 0 {
-		return audit.NotFound("address")
+func (s *Store) DeleteAddress(ctx context.Context, organization, id string, version int64) error {
+	n, err := s.exec(ctx, "delete the address", "DELETE FROM addresses WHERE organization = ? AND id = ? AND version = ?", organization, id, version)
+	if err != nil || n > 0 {
+		return err
 	}
-	return err
+	if _, err := s.Address(ctx, organization, id); err != nil {
+		return err
+	}
+	return errChanged()
 }

@@ -58,9 +58,13 @@ func (s *Store) put(ctx context.Context, table string, key []column, read int64,
 			strings.Join(names, " = ?, "), strings.Join(keys, " = ? AND ")), append(append(args, keyArgs...), read)...)
 	}
 	if err == nil && n == 0 {
-		return audit.Errorf(audit.CodeConflict, "it was changed by someone else since it was read; read it again")
+		return errChanged()
 	}
 	return err
+}
+
+func errChanged() error {
+	return audit.Errorf(audit.CodeConflict, "it was changed by someone else since it was read; read it again")
 }
 
 func split(columns []column) (names []string, values []any) {

@@ -38,9 +38,10 @@ func testAddresses(t *testing.T, e env) {
 	deleted = must[audit.OtherAddress](t)(e.PutAddress(ctx, deleted))
 	wantSame(t, "what is left of a deleted address", must[audit.OtherAddress](t)(e.Address(ctx, e.org, "a2")), deleted)
 
-	wantCode(t, "deleting in another organization", e.DeleteAddress(ctx, e.other, "a1"), audit.CodeNotFound)
-	ok(t, e.DeleteAddress(ctx, e.org, "a1"))
-	wantCode(t, "deleting again", e.DeleteAddress(ctx, e.org, "a1"), audit.CodeNotFound)
+	wantCode(t, "deleting in another organization", e.DeleteAddress(ctx, e.other, "a1", 1), audit.CodeNotFound)
+	wantCode(t, "deleting what was changed since", e.DeleteAddress(ctx, e.org, "a2", 1), audit.CodeConflict)
+	ok(t, e.DeleteAddress(ctx, e.org, "a1", 1))
+	wantCode(t, "deleting again", e.DeleteAddress(ctx, e.org, "a1", 1), audit.CodeNotFound)
 	list, err = e.Addresses(ctx, e.org)
 	wantIDs(t, "the addresses that are left", list, err, addressID, "a2", "a3")
 	stale := address(e.org, "a1", at(2))

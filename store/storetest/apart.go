@@ -42,7 +42,7 @@ func unorganized(t *testing.T, e env) map[string]func(ctx context.Context) error
 		"DeleteMessagesOf": func(ctx context.Context) error { return second(e.DeleteMessagesOf(ctx, "", "u1", 10)) },
 		"Address":          func(ctx context.Context) error { return second(e.Address(ctx, "", "x")) },
 		"Addresses":        func(ctx context.Context) error { return second(e.Addresses(ctx, "")) },
-		"DeleteAddress":    func(ctx context.Context) error { return e.DeleteAddress(ctx, "", "x") },
+		"DeleteAddress":    func(ctx context.Context) error { return e.DeleteAddress(ctx, "", "x", 1) },
 		"Reminder":         func(ctx context.Context) error { return second(e.Reminder(ctx, "", "x")) },
 		"Reminders":        func(ctx context.Context) error { return second(e.Reminders(ctx, "")) },
 		"DeleteReminder":   func(ctx context.Context) error { return e.DeleteReminder(ctx, "", "x") },
