@@ -39,7 +39,11 @@ type deliveryRow struct {
 }
 
 func (r *request) viewDelivery(d audit.Delivery, words *vocabulary) deliveryRow {
-	return deliveryRow{Delivery: d, To: words.person(d.Member), By: channelName(d.Channel)}
+	row := deliveryRow{Delivery: d, To: "another address", By: channelName(d.Channel)}
+	if d.OtherAddress == "" {
+		row.To = words.person(d.Member)
+	}
+	return row
 }
 
 // Word is the status in a word or two.

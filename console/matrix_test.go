@@ -59,6 +59,12 @@ var pageMatrix = map[string]string{
 	"GET /messages/unread":                    "yyyys",
 	"POST /messages/read":                     "yyyys",
 	"GET /messages/:id":                       "yxxxs", // one's own only
+	"POST /messages/addresses":                "yyyfs",
+	"GET /messages/addresses/:id":             "yyxfs",
+	"POST /messages/addresses/:id":            "yyxfs",
+	"POST /messages/addresses/:id/send":       "yyxfs",
+	"GET /messages/addresses/:id/delete":      "yyxfs",
+	"POST /messages/addresses/:id/delete":     "yyxfs",
 	"GET /messages/settings":                  "yyyfs",
 	"GET /messages/settings/new":              "yyyfs",
 	"POST /messages/settings/new":             "yyyfs",
@@ -83,6 +89,10 @@ func (g *rig) thing(path, owner string, n int) string {
 		must(g.t, err)
 	case strings.HasPrefix(path, "/messages/settings/"):
 		return g.setReminder(owner, audit.Reminder{Name: id, Actions: []string{"login.*"}})
+	case strings.HasPrefix(path, "/messages/addresses/"):
+		_, err := g.store.PutAddress(ctx, audit.OtherAddress{ID: id, Organization: org, Kind: audit.AddressEmail, Address: id + "@example.com", AddedBy: owner, CreatedAt: today,
+			Code: &audit.AddressCode{ID: "c", SentAt: today, ExpiresAt: today.Add(audit.AddressCodeLife), Status: audit.DeliverySent}})
+		must(g.t, err)
 	case strings.HasPrefix(path, "/messages/"):
 		g.tell(audit.Message{ID: id, Member: owner, Title: id})
 	case strings.HasPrefix(path, "/keys/"):

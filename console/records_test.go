@@ -41,7 +41,7 @@ func TestAPageLeavesOneRecordOfWhatAPersonDid(t *testing.T) {
 		"/keys":                    {audit.ActionKeysListed},
 		"/messages":                nil,
 		"/messages/unread":         nil,
-		"/messages/settings":       {audit.ActionRemindersListed},
+		"/messages/settings":       {audit.ActionAddressesListed, audit.ActionRemindersListed},
 		"/messages/settings/" + reminder.ID + "/deliveries": {audit.ActionDeliveriesListed, audit.ActionReminderViewed},
 		"/people/options?q=a":                               nil,
 	} {

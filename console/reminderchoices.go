@@ -84,7 +84,7 @@ func (r *request) channels(f reminderForm) ([]channelChoice, error) {
 		return nil, err
 	}
 	means := map[audit.Channel]string{audit.ChannelInbox: "In the Message Center, with the number in the bell.",
-		audit.ChannelEmail: "To the mail address that the directory has of each recipient.", audit.ChannelSMS: "To the phone number that the directory has of each recipient."}
+		audit.ChannelEmail: "To the mail address that the directory has of each recipient, and to other addresses.", audit.ChannelSMS: "To the phone number that the directory has of each recipient, and to other numbers."}
 	choices := make([]channelChoice, len(organization.Channels))
 	for i, state := range organization.Channels {
 		state.Reason = strings.TrimPrefix(state.Reason, "off: ")

@@ -29,6 +29,7 @@ type reminderFormView struct {
 	Patterns   string
 	Channels   []channelChoice
 	Recipients []recipientChoice
+	Addresses  []addressChoice
 	Found      *foundPeople
 	Windows    []windowChoice
 	Problem    *problem
@@ -65,7 +66,7 @@ func (con *Console) newReminder(r *request) error {
 	}
 	f := reminderForm{Name: r.query.Get("name"), Actions: uncovered(unique(r.query["action"])), Recipients: []string{r.by.Member},
 		Channels: []string{string(audit.ChannelInbox)}, Window: string(audit.WindowImmediate), TimeZone: r.zone.String()}
-	return r.renderReminder(http.StatusOK, f, nil, &reminderFormView{})
+	return r.renderReminder(http.StatusOK, f, audit.Reminder{}, &reminderFormView{})
 }
 
 // editReminder is GET /messages/settings/{id}.
@@ -74,16 +75,16 @@ func (con *Console) editReminder(r *request) error {
 	if err != nil {
 		return err
 	}
-	return r.renderReminder(http.StatusOK, formOf(m.Reminder), m.Recipients, &reminderFormView{})
+	return r.renderReminder(http.StatusOK, formOf(m.Reminder), m.Reminder, &reminderFormView{})
 }
 
 // createReminder is POST /messages/settings/new: the form with what its button does.
 func (con *Console) createReminder(r *request) error {
 	f := formFrom(r.form)
-	if done, err := r.assist(f, nil); done || err != nil {
+	if done, err := r.assist(f, audit.Reminder{}); done || err != nil {
 		return err
 	}
-	return r.saveReminder(f, nil, http.MethodPost, "/v1/reminders", "created")
+	return r.saveReminder(f, audit.Reminder{}, http.MethodPost, "/v1/reminders", "created")
 }
 
 // updateReminder is POST /messages/settings/{id}.
@@ -94,15 +95,15 @@ func (con *Console) updateReminder(r *request) error {
 	}
 	f := formFrom(r.form)
 	f.ID = m.ID
-	if done, err := r.assist(f, m.Recipients); done || err != nil {
+	if done, err := r.assist(f, m.Reminder); done || err != nil {
 		return err
 	}
-	return r.saveReminder(f, m.Recipients, http.MethodPut, "/v1/reminders/"+url.PathEscape(m.ID), "changed")
+	return r.saveReminder(f, m.Reminder, http.MethodPut, "/v1/reminders/"+url.PathEscape(m.ID), "changed")
 }
 
 // assist does what the pressed button does where that is not saving: it shows the form again, with the list of recipients changed, people found, or what
 // would have happened.
-func (r *request) assist(f reminderForm, stored []audit.Recipient) (done bool, err error) {
+func (r *request) assist(f reminderForm, stored audit.Reminder) (done bool, err error) {
 	do, find := r.form.Get("do"), r.form.Get("find")
 	view := &reminderFormView{}
 	switch {
@@ -136,7 +137,7 @@ func (r *request) assist(f reminderForm, stored []audit.Recipient) (done bool, e
 }
 
 // saveReminder stores what was given, or shows the form again with what is wrong with it.
-func (r *request) saveReminder(f reminderForm, stored []audit.Recipient, method, path, done string) error {
+func (r *request) saveReminder(f reminderForm, stored audit.Reminder, method, path, done string) error {
 	var saved reminderAnswer
 	err := r.send(method, path, f.body(), &saved)
 	if err == nil {
@@ -162,11 +163,11 @@ func (r *request) showConflict(f reminderForm) error {
 		return err
 	}
 	f.Version = now.Version
-	return r.renderReminder(http.StatusConflict, f, now.Recipients, &reminderFormView{Raced: true, Conflict: f.differences(formOf(now.Reminder)), Focus: "raced"})
+	return r.renderReminder(http.StatusConflict, f, now.Reminder, &reminderFormView{Raced: true, Conflict: f.differences(formOf(now.Reminder)), Focus: "raced"})
 }
 
 // renderReminder completes the view with everything that there is to choose from.
-func (r *request) renderReminder(status int, f reminderForm, stored []audit.Recipient, view *reminderFormView) (err error) {
+func (r *request) renderReminder(status int, f reminderForm, stored audit.Reminder, view *reminderFormView) (err error) {
 	title := "New reminder"
 	view.Action = "/messages/settings/new"
 	if f.ID != "" {
@@ -179,7 +180,10 @@ func (r *request) renderReminder(status int, f reminderForm, stored []audit.Reci
 	if view.Channels, err = r.channels(f); err != nil {
 		return err
 	}
-	view.Recipients = r.recipients(f, stored, view.Problem)
+	view.Recipients = r.recipients(f, stored.Recipients, view.Problem)
+	if view.Addresses, err = r.addressChoices(f, stored.Unsubscribed, view.Problem); err != nil {
+		return err
+	}
 	for _, w := range windows {
 		view.Windows = append(view.Windows, windowChoice{Value: string(w.Window), Name: w.Name, Means: w.Means, Chosen: string(w.Window) == f.Window})
 	}

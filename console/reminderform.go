@@ -18,6 +18,7 @@ type reminderForm struct {
 	Actions              []string
 	Channels             []string
 	Recipients           []string
+	Addresses            []string
 	Window               string
 	QuietStart, QuietEnd string
 	TimeZone             string
@@ -26,7 +27,7 @@ type reminderForm struct {
 
 // formOf returns the form that holds the reminder as it is stored.
 func formOf(m audit.Reminder) reminderForm {
-	f := reminderForm{ID: m.ID, Version: m.Version, Name: m.Name, Actions: m.Actions, Window: string(m.Window), TimeZone: m.TimeZone, Paused: m.Paused}
+	f := reminderForm{ID: m.ID, Version: m.Version, Name: m.Name, Actions: m.Actions, Addresses: m.Addresses, Window: string(m.Window), TimeZone: m.TimeZone, Paused: m.Paused}
 	for _, c := range m.Channels {
 		f.Channels = append(f.Channels, string(c))
 	}
@@ -42,7 +43,7 @@ func formOf(m audit.Reminder) reminderForm {
 // formFrom reads what the browser sent.
 func formFrom(form url.Values) reminderForm {
 	version, _ := strconv.ParseInt(form.Get("version"), 10, 64) // what is no number is no version, and a conflict
-	f := reminderForm{Version: version, Name: strings.TrimSpace(form.Get("name")), Channels: filled(form["channel"]), Recipients: unique(form["recipient"]),
+	f := reminderForm{Version: version, Name: strings.TrimSpace(form.Get("name")), Channels: filled(form["channel"]), Recipients: unique(form["recipient"]), Addresses: unique(form["address"]),
 		Window: form.Get("window"), QuietStart: form.Get("quiet_start"), QuietEnd: form.Get("quiet_end"), TimeZone: strings.TrimSpace(form.Get("time_zone")),
 		Paused: form.Get("paused") == "true"}
 	f.Actions = uncovered(unique(slices.Concat(form["action"], strings.Fields(form.Get("patterns")))))
@@ -79,7 +80,7 @@ func (f reminderForm) body() map[string]any {
 	for i, id := range f.Recipients {
 		recipients[i] = map[string]string{"member": id}
 	}
-	body := map[string]any{"name": f.Name, "actions": orEmpty(f.Actions), "channels": orEmpty(f.Channels), "recipients": recipients,
+	body := map[string]any{"name": f.Name, "actions": orEmpty(f.Actions), "channels": orEmpty(f.Channels), "recipients": recipients, "addresses": orEmpty(f.Addresses),
 		"window": f.Window, "time_zone": f.TimeZone, "paused": f.Paused}
 	if f.QuietStart != "" || f.QuietEnd != "" {
 		body["quiet_hours"] = map[string]string{"start": f.QuietStart, "end": f.QuietEnd}
@@ -100,7 +101,8 @@ func (f reminderForm) differences(other reminderForm) []string {
 		mine, that any
 	}{
 		{"name", f.Name, other.Name}, {"actions", sorted(f.Actions), sorted(other.Actions)}, {"channels", sorted(f.Channels), sorted(other.Channels)},
-		{"recipients", sorted(f.Recipients), sorted(other.Recipients)}, {"when it is sent", f.Window, other.Window},
+		{"recipients", sorted(f.Recipients), sorted(other.Recipients)}, {"other addresses", sorted(f.Addresses), sorted(other.Addresses)},
+		{"when it is sent", f.Window, other.Window},
 		{"quiet hours", f.QuietStart + f.QuietEnd, other.QuietStart + other.QuietEnd}, {"time zone", f.TimeZone, other.TimeZone}, {"pause", f.Paused, other.Paused},
 	} {
 		if fmt.Sprint(part.mine) != fmt.Sprint(part.that) {
@@ -114,7 +116,7 @@ func sorted(values []string) []string { return slices.Sorted(slices.Values(value
 
 // places are the fields of the form in the order in which they stand on the page, each with the beginning of the API's names of what is wrong with it.
 var places = []struct{ id, label, field string }{
-	{"name", "Name", "name"}, {"actions", "Actions", "actions"}, {"channels", "Channels", "channels"}, {"recipients", "Recipients", "recipients"},
+	{"name", "Name", "name"}, {"actions", "Actions", "actions"}, {"channels", "Channels", "channels"}, {"recipients", "Recipients", "recipients"}, {"addresses", "Other addresses", "addresses"},
 	{"window", "When it is sent", "window"}, {"quiet_start", "Quiet from", "quiet_hours.start"}, {"quiet_end", "Quiet until", "quiet_hours.end"},
 	{"time_zone", "Time zone", "time_zone"},
 }

@@ -113,9 +113,11 @@ func namedRecipientsOf(m reminderAnswer) (ids []string) {
 
 // membersOf are the members to whom the deliveries went.
 func membersOf(deliveries []audit.Delivery) []string {
-	ids := make([]string, len(deliveries))
-	for i, d := range deliveries {
-		ids[i] = d.Member
+	var ids []string
+	for _, d := range deliveries {
+		if d.Member != "" {
+			ids = append(ids, d.Member)
+		}
 	}
 	return ids
 }
@@ -166,10 +168,18 @@ type remindersView struct {
 	Said, Warning  string
 	Previous, Next string
 	SeesAll        bool
+	// Addresses are those beside members', New the form that adds one.
+	Addresses []otherAddress
+	New       addressForm
 }
 
 // listReminders is GET /messages/settings.
 func (con *Console) listReminders(r *request) error {
+	return r.renderReminders(http.StatusOK, addressForm{})
+}
+
+// renderReminders shows reminders and other addresses, with what was given for a new address.
+func (r *request) renderReminders(status int, f addressForm) error {
 	var answer struct {
 		Reminders []reminderAnswer `json:"reminders"`
 	}
@@ -177,7 +187,7 @@ func (con *Console) listReminders(r *request) error {
 		return err
 	}
 	slices.Reverse(answer.Reminders) // the API lists the oldest first
-	view := remindersView{frame: r.frame("Reminders", "messages"), Total: len(answer.Reminders), SeesAll: r.by.ReachesAll(audit.ScopeReminders),
+	view := remindersView{frame: r.frame("Reminders", "messages"), New: f, Total: len(answer.Reminders), SeesAll: r.by.ReachesAll(audit.ScopeReminders),
 		Said: doneWords[r.query.Get("done")], Warning: doneWords[r.query.Get("warning")]}
 	page, err := strconv.Atoi(r.query.Get("page"))
 	if err != nil || page < 1 || page > (len(answer.Reminders)+remindersPage-1)/remindersPage {
@@ -193,13 +203,18 @@ func (con *Console) listReminders(r *request) error {
 	}
 	words := r.vocabulary()
 	view.Reminders = r.viewReminders(shown, words)
-	return r.render(http.StatusOK, "reminders", view)
+	if view.Addresses, err = r.otherAddresses(); err != nil {
+		return err
+	}
+	nameAdders(view.Addresses, words)
+	return r.render(status, "reminders", view)
 }
 
 // doneWords says what the address says was done.
 var doneWords = map[string]string{
 	"created": "The reminder is set. It watches from now on.", "changed": "The change is saved.", "deleted": "The reminder is deleted.",
 	"paused": "The reminder is paused. Nothing is sent until it is resumed.", "resumed": "The reminder is on again.",
+	"verified": "The address is verified. Choose it in the settings of a reminder.", "forgotten": "The address is deleted.",
 	"later": "It takes effect a little later than usual: what sends reminders cannot be reached just now.",
 }
 

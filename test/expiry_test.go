@@ -143,8 +143,8 @@ func (v *virtual) StartExport(_ context.Context, _, export string) error {
 	return nil
 }
 
-func (v *virtual) StopExport(context.Context, string, string) error      { return nil }
-func (v *virtual) ReminderChanged(context.Context, string, string) error { return nil }
+func (v *virtual) StopExport(context.Context, string, string) error              { return nil }
+func (v *virtual) ReminderChanged(context.Context, string, string) error         { return nil }
 func (v *virtual) SendAddressCode(context.Context, string, string, string) error { return nil }
 func (v *virtual) TestReminder(context.Context, string, string, string) (string, error) {
 	return "", nil
