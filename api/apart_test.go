@@ -75,6 +75,22 @@ func (s *spy) PutMember(ctx context.Context, m audit.Member) (audit.Member, erro
 	s.note("PutMember")
 	return s.spiedDirectory.PutMember(ctx, m)
 }
+func (s *spy) PutMembers(ctx context.Context, organization string, members []audit.Member) ([]error, error) {
+	s.note("PutMembers")
+	return s.spiedDirectory.PutMembers(ctx, organization, members)
+}
+func (s *spy) Group(ctx context.Context, organization, id string) (audit.Group, error) {
+	s.note("Group")
+	return s.spiedDirectory.Group(ctx, organization, id)
+}
+func (s *spy) PutGroup(ctx context.Context, g audit.Group) (audit.Group, error) {
+	s.note("PutGroup")
+	return s.spiedDirectory.PutGroup(ctx, g)
+}
+func (s *spy) DeleteGroup(ctx context.Context, organization, id string) error {
+	s.note("DeleteGroup")
+	return s.spiedDirectory.DeleteGroup(ctx, organization, id)
+}
 func (s *spy) RevokeKey(ctx context.Context, organization, id string, at time.Time) error {
 	s.note("RevokeKey")
 	return s.spiedKeys.RevokeKey(ctx, organization, id, at)

@@ -28,13 +28,19 @@ type Ingester interface {
 	Append(ctx context.Context, organization string, events []*audit.Event) ([]audit.AppendStatus, error)
 }
 
-// Directory keeps organizations and their members; store.Organizations and store.Members say what it promises.
+// Directory keeps organizations, their members and groups; store.Organizations, store.Members and store.Groups say what it promises.
 type Directory interface {
 	Organization(ctx context.Context, id string) (audit.Organization, error)
 	Member(ctx context.Context, organization, id string) (audit.Member, error)
 	Members(ctx context.Context, organization string, filter audit.MemberFilter) ([]audit.Member, error)
 	PutMember(ctx context.Context, member audit.Member) (audit.Member, error)
+	PutMembers(ctx context.Context, organization string, members []audit.Member) ([]error, error)
 	CountMembers(ctx context.Context, organization string, filter audit.MemberFilter) (int, error)
+	Group(ctx context.Context, organization, id string) (audit.Group, error)
+	Groups(ctx context.Context, organization string, filter audit.GroupFilter) ([]audit.Group, error)
+	CountGroups(ctx context.Context, organization string, filter audit.GroupFilter) (int, error)
+	PutGroup(ctx context.Context, group audit.Group) (audit.Group, error)
+	DeleteGroup(ctx context.Context, organization, id string) error
 }
 
 // Keys keeps API keys, like store.Keys.

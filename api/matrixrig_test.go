@@ -86,6 +86,7 @@ func (m *matrix) populateFor(organization, id string) {
 	m.reminder(organization, prefix+"reminder-"+id, id)
 	m.address(organization, prefix+"address-"+id, id)
 	m.key(organization, prefix+"key-"+id, id)
+	m.group(organization, prefix+"group-"+id, id)
 	must(m.t, m.store.AddMessage(m.t.Context(), audit.Message{ID: prefix + "message-" + id, Organization: organization, Member: id, Title: "To " + id, Body: name, CreatedAt: today}))
 }
 
@@ -121,6 +122,16 @@ func (m *matrix) address(organization, id, owner string) {
 func (m *matrix) user(organization, id, _ string) {
 	m.t.Helper()
 	m.putMember(audit.Member{ID: id, Organization: organization, Name: id, Role: audit.RoleMember, Status: audit.MemberActive})
+}
+
+// group makes a group of nobody.
+func (m *matrix) group(organization, id, _ string) {
+	m.t.Helper()
+	name := id
+	if organization == "other" {
+		name = foreignMark + " " + id
+	}
+	m.newGroup(organization, id, name)
 }
 
 // key makes a key that nobody uses.
@@ -215,7 +226,7 @@ func (m *matrix) thing(c matrixCase, owner string, fresh bool) string {
 	}
 	if fresh {
 		id = newID()
-		map[kind]func(organization, id, owner string){ofExport: m.export, ofReminder: m.reminder, ofAddress: m.address, ofKey: m.key, ofUser: m.user}[c.line.kind](organization, id, owner)
+		map[kind]func(organization, id, owner string){ofExport: m.export, ofReminder: m.reminder, ofAddress: m.address, ofKey: m.key, ofUser: m.user, ofGroup: m.group}[c.line.kind](organization, id, owner)
 	}
 	return id
 }

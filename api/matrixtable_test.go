@@ -24,6 +24,7 @@ const (
 	ofMember   kind = "member"
 	ofCard     kind = "card"
 	ofUser     kind = "user" // a member who is there to be deleted
+	ofGroup    kind = "group"
 	ofExport   kind = "export"
 	ofReminder kind = "reminder"
 	ofAddress  kind = "address"
@@ -54,6 +55,8 @@ const (
 	matrixMember   = `{"name":"Somebody","role":"{role}","version":{version}}`
 	matrixUser     = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"{unique}"}`
 	matrixPatch    = `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"Replace","path":"active","value":"True"}]}`
+	matrixGroup    = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"{unique}"}`
+	matrixRename   = `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","value":{"displayName":"{unique}"}}]}`
 	matrixTwilio   = "MessageSid=SM1&MessageStatus=delivered"
 )
 
@@ -111,6 +114,12 @@ var matrixTable = []matrixLine{
 	{route: "PUT /scim/v2/Users/{id}", scope: audit.ScopeMembers, reach: "aa--", ok: 200, kind: ofMember, body: matrixUser},
 	{route: "PATCH /scim/v2/Users/{id}", scope: audit.ScopeMembers, reach: "aa--", ok: 200, kind: ofMember, body: matrixPatch},
 	{route: "DELETE /scim/v2/Users/{id}", scope: audit.ScopeMembers, reach: "aa--", ok: 204, kind: ofUser},
+	{route: "GET /scim/v2/Groups", scope: audit.ScopeMembers, reach: "aa--", ok: 200},
+	{route: "POST /scim/v2/Groups", scope: audit.ScopeMembers, reach: "aa--", ok: 201, body: matrixGroup},
+	{route: "GET /scim/v2/Groups/{id}", scope: audit.ScopeMembers, reach: "aa--", ok: 200, kind: ofGroup},
+	{route: "PUT /scim/v2/Groups/{id}", scope: audit.ScopeMembers, reach: "aa--", ok: 200, kind: ofGroup, body: matrixGroup},
+	{route: "PATCH /scim/v2/Groups/{id}", scope: audit.ScopeMembers, reach: "aa--", ok: 200, kind: ofGroup, body: matrixRename},
+	{route: "DELETE /scim/v2/Groups/{id}", scope: audit.ScopeMembers, reach: "aa--", ok: 204, kind: ofGroup},
 	{route: "GET /v1/unsubscribe/{token}", open: true, ok: 200, kind: ofToken},
 	{route: "POST /v1/unsubscribe/{token}", open: true, ok: 200, kind: ofToken},
 	{route: "POST /v1/callbacks/twilio/{organization}/{delivery}", open: true, ok: 204, kind: ofDelivery, body: matrixTwilio},

@@ -94,7 +94,7 @@ func fiberError(err *fiber.Error) *audit.Error {
 	case http.StatusRequestTimeout:
 		return audit.Errorf(codeTimeout, "the request did not arrive in time")
 	case http.StatusRequestEntityTooLarge:
-		return audit.Errorf(audit.CodeTooLarge, "the body is over the limit: %d MiB for events, %d KiB elsewhere", audit.MaxRequestBytes>>20, maxJSONBytes>>10)
+		return audit.Errorf(audit.CodeTooLarge, "the body is over the limit: %d MiB for events, %d MiB for groups, %d KiB elsewhere", audit.MaxRequestBytes>>20, maxSCIMGroupBytes>>20, maxJSONBytes>>10)
 	case http.StatusRequestHeaderFieldsTooLarge:
 		return audit.Errorf(codeHeaderSize, "the headers and the address together must be at most %d KiB", maxHeaderBytes>>10)
 	}

@@ -25,22 +25,25 @@ type recordCase struct {
 }
 
 // recordFixture has one of everything that a route can be asked for.
-type recordFixture struct{ reminder, export, key, unsubscribe, address, code string }
+type recordFixture struct{ reminder, export, key, unsubscribe, address, code, group string }
 
 const (
 	noData  = "it tells nothing of an organization"
 	ownData = "the Message Center is the member's own: reminders sent it to them, and the deliveries say so"
 )
 
-// What is sent by SCIM to make or replace a user, and to change one.
+// What is sent by SCIM to make or replace a user or a group, and to change one.
 const (
-	scimUserBody  = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"kim@example.com","displayName":"Kim","active":true}`
-	scimPatchBody = `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"displayName","value":"Kim"}]}`
+	scimUserBody       = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"kim@example.com","displayName":"Kim","active":true}`
+	scimGroupBody      = `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Kim's people","members":[{"value":"m_1"}]}`
+	scimGroupPatchBody = `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"Add","path":"members","value":[{"value":"m_1"}]}]}`
+	scimPatchBody      = `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[{"op":"replace","path":"displayName","value":"Kim"}]}`
 )
 
 func asked(method, path, key, body string) func(recordFixture) call {
 	return func(fx recordFixture) call {
-		path := strings.NewReplacer("{reminder}", fx.reminder, "{export}", fx.export, "{key}", fx.key, "{unsubscribe}", fx.unsubscribe, "{address}", fx.address).Replace(path)
+		path := strings.NewReplacer("{reminder}", fx.reminder, "{export}", fx.export, "{key}", fx.key, "{unsubscribe}", fx.unsubscribe, "{address}", fx.address,
+			"{group}", fx.group).Replace(path)
 		return call{method: method, path: path, key: key, body: strings.ReplaceAll(body, "{code}", fx.code)}
 	}
 }
@@ -115,6 +118,12 @@ var recordCases = map[string]recordCase{
 	"PUT /scim/v2/Users/{id}":                             {action: audit.ActionMemberUpdated, ask: asked("PUT", "/scim/v2/Users/m_1", "admin", scimUserBody)},
 	"PATCH /scim/v2/Users/{id}":                           {action: audit.ActionMemberUpdated, ask: asked("PATCH", "/scim/v2/Users/m_1", "admin", scimPatchBody)},
 	"DELETE /scim/v2/Users/{id}":                          {action: audit.ActionMemberUpdated, also: []string{audit.ActionKeyRevoked, audit.ActionKeyRevoked}, ask: asked("DELETE", "/scim/v2/Users/m_1", "admin", "")},
+	"GET /scim/v2/Groups":                                 {action: audit.ActionDepartmentsListed, ask: asked("GET", "/scim/v2/Groups", "admin", "")},
+	"POST /scim/v2/Groups":                                {action: audit.ActionDepartmentCreated, also: []string{audit.ActionMemberUpdated}, ask: asked("POST", "/scim/v2/Groups", "admin", scimGroupBody)},
+	"GET /scim/v2/Groups/{id}":                            {action: audit.ActionDepartmentViewed, ask: asked("GET", "/scim/v2/Groups/{group}", "admin", "")},
+	"PUT /scim/v2/Groups/{id}":                            {action: audit.ActionDepartmentUpdated, also: []string{audit.ActionMemberUpdated}, ask: asked("PUT", "/scim/v2/Groups/{group}", "admin", scimGroupBody)},
+	"PATCH /scim/v2/Groups/{id}":                          {action: audit.ActionDepartmentUpdated, also: []string{audit.ActionMemberUpdated}, ask: asked("PATCH", "/scim/v2/Groups/{group}", "admin", scimGroupPatchBody)},
+	"DELETE /scim/v2/Groups/{id}":                         {action: audit.ActionDepartmentDeleted, ask: asked("DELETE", "/scim/v2/Groups/{group}", "admin", "")},
 	"GET /healthz":                                        {why: noData, ask: asked("GET", "/healthz", "", "")},
 	"GET /readyz":                                         {why: noData, ask: asked("GET", "/readyz", "", "")},
 	"GET /metrics":                                        {why: noData, ask: asked("GET", "/metrics", "", "")},
@@ -132,7 +141,7 @@ func twilioReport(recordFixture) call {
 func (g *rig) recordFixture() recordFixture {
 	g.t.Helper()
 	g.addEvents("acme", event(1, audit.LogLogin, "login.failed", "u_1"), event(2, audit.LogOperation, "contacts.member.added", "u_1"))
-	fx := recordFixture{reminder: g.newReminder("admin").ID, export: g.request("admin", `{}`).ID, key: g.keyIDs["reader"]}
+	fx := recordFixture{reminder: g.newReminder("admin").ID, export: g.request("admin", `{}`).ID, key: g.keyIDs["reader"], group: g.newGroup("acme", "g_1", "Sales").ID}
 	g.finish(fx.export)
 	g.addMessage("s_1", 1)
 	must(g.t, g.store.SaveDelivery(g.t.Context(), audit.Delivery{ID: "sms1", Organization: "acme", Reminder: fx.reminder, Digest: "g", Channel: audit.ChannelSMS, Member: "s_1",

@@ -20,8 +20,9 @@ import (
 )
 
 const (
-	pathSCIM    = "/scim/v2"
-	contentSCIM = "application/scim+json"
+	pathSCIM       = "/scim/v2"
+	pathSCIMGroups = pathSCIM + "/Groups"
+	contentSCIM    = "application/scim+json"
 	// maxSCIMPage bounds a page, and maxSCIMScan how many members a filter that no index answers looks at.
 	maxSCIMPage = 200
 	maxSCIMScan = 100_000
@@ -29,11 +30,13 @@ const (
 	maxSCIMFilter     = 1000
 	maxSCIMNesting    = 8
 	maxSCIMOperations = 1000
+	// maxSCIMGroupBytes bounds a request about a group: audit.MaxGroupMembers with a name and a reference each.
+	maxSCIMGroupBytes = 4 << 20
 )
 
 func init() { schema.SetAllowStringValues(true) } // Entra sends booleans as strings: "False"
 
-// What routes of SCIM may be asked. Which attributes are wanted is heard and not needed: there are few.
+// What routes of SCIM may be asked.
 var (
 	scimParams     = []string{"attributes", "excludedAttributes"}
 	scimListParams = []string{"filter", "startIndex", "count", "attributes", "excludedAttributes"}
@@ -66,6 +69,8 @@ func scimServer(publicURL string) scim.Server {
 		ResourceTypes: []scim.ResourceType{
 			{ID: optional.NewString("User"), Name: "User", Endpoint: "/Users", Description: optional.NewString("Members of the organization"), Schema: scimUserSchema(),
 				SchemaExtensions: []scim.SchemaExtension{{Schema: schema.ExtensionEnterpriseUser()}}, Handler: scimUsers{}},
+			{ID: optional.NewString("Group"), Name: "Group", Endpoint: "/Groups", Description: optional.NewString("Departments of the organization"), Schema: schema.CoreGroupSchema(),
+				Handler: scimGroups{}},
 		},
 	}, scim.WithBaseURL(publicURL+pathSCIM))
 	if err != nil {
@@ -119,15 +124,8 @@ func (r *request) scimRequest() (*http.Request, error) {
 		if _, err := wantContent(&r.c.Request().Header, contentSCIM, fiber.MIMEApplicationJSON); err != nil {
 			return nil, err
 		}
-		given, done, err := decodedBody(r.c.Request(), maxJSONBytes)
-		if err != nil {
-			return nil, err
-		}
-		body = bytes.Clone(given)
-		done()
-	}
-	if r.c.Method() == http.MethodPatch {
-		if err := modestPatch(body); err != nil {
+		var err error
+		if body, err = r.scimBody(path); err != nil {
 			return nil, err
 		}
 	}
@@ -143,6 +141,30 @@ func (r *request) scimRequest() (*http.Request, error) {
 	in.URL = &url.URL{Path: strings.TrimPrefix(path, "/scim"), RawQuery: r.query.Encode()}
 	in.Header.Set(fiber.HeaderIfMatch, string(r.c.Request().Header.Peek(fiber.HeaderIfMatch)))
 	return in, nil
+}
+
+// scimBody is the body of a request, where nothing about it costs too much.
+func (r *request) scimBody(path string) ([]byte, error) {
+	limit, ofGroup := maxJSONBytes, strings.HasPrefix(path, pathSCIMGroups)
+	if ofGroup {
+		limit = maxSCIMGroupBytes
+	}
+	given, done, err := decodedBody(r.c.Request(), limit)
+	if audit.CodeOf(err) == audit.CodeTooLarge && ofGroup {
+		return nil, audit.Errorf(audit.CodeTooLarge, "the body is over %d MiB: change the members of the group in several requests", limit>>20)
+	}
+	if err != nil {
+		return nil, err
+	}
+	body := bytes.Clone(given)
+	done()
+	switch {
+	case r.c.Method() == http.MethodPatch:
+		err = modestPatch(body)
+	case ofGroup:
+		err = wholeGroup(body)
+	}
+	return body, err
 }
 
 // modest says whether a filter or path is short and flat enough to be parsed.

@@ -40,10 +40,37 @@ func (scimUsers) Get(r *http.Request, id string) (scim.Resource, error) {
 	if err != nil {
 		return scim.Resource{}, c.fails(err)
 	}
-	return userResource(m), nil
+	return c.userAnswer(m)
 }
 
-// Create is POST /scim/v2/Users. Who was deleted under the same externalId comes back as themselves, with the role member unless another is given.
+// userAnswer is the answer about one user.
+func (c *scimCall) userAnswer(m audit.Member) (scim.Resource, error) {
+	resources, err := c.userResources([]audit.Member{m})
+	if err != nil {
+		return scim.Resource{}, c.fails(err)
+	}
+	return resources[0], nil
+}
+
+// userResources are members as SCIM shows them, with their groups.
+func (c *scimCall) userResources(members []audit.Member) ([]scim.Resource, error) {
+	groups, err := c.groupsOf(members)
+	if err != nil {
+		return nil, err
+	}
+	resources := []scim.Resource{}
+	for _, m := range members {
+		r := userResource(m)
+		if list := groups[m.ID]; len(list) > 0 {
+			r.Attributes["groups"] = list
+		}
+		resources = append(resources, c.selected(r))
+	}
+	return resources, nil
+}
+
+// Create is POST /scim/v2/Users. Who was deleted under the same externalId comes back as themselves, with the role member
+// unless another is given, and in no department.
 func (scimUsers) Create(r *http.Request, attributes scim.ResourceAttributes) (scim.Resource, error) {
 	c := scimCallOf(r)
 	externalID, _ := attributes["externalId"].(string)
@@ -53,6 +80,7 @@ func (scimUsers) Create(r *http.Request, attributes scim.ResourceAttributes) (sc
 	}
 	d := draft{member: before}
 	d.member.Organization, d.member.Role, d.member.Status = c.by.Organization, audit.RoleMember, audit.MemberActive
+	d.member.Departments, d.member.Provisioned.Department = nil, ""
 	if before.ID == "" {
 		d.member.ID = newID()
 	}
@@ -79,7 +107,7 @@ func (c *scimCall) storeUser(before audit.Member, d draft) (scim.Resource, error
 	if err != nil {
 		return scim.Resource{}, c.fails(err)
 	}
-	return userResource(m), nil
+	return c.userAnswer(m)
 }
 
 // Replace is PUT /scim/v2/Users/{id}. Roles, departments and all that has its own meaning here stay where they are not given.
@@ -165,8 +193,8 @@ func (c *scimCall) listUsers(params scim.ListRequestParams) (scim.Page, error) {
 		}
 		filter.Skip, filter.Limit = skip, params.Count
 		members, err := c.s.cfg.Directory.Members(c.ctx, c.by.Organization, filter)
-		for _, m := range members {
-			page.Resources = append(page.Resources, userResource(m))
+		if err == nil {
+			page.Resources, err = c.userResources(members)
 		}
 		return page, err
 	}
@@ -175,6 +203,7 @@ func (c *scimCall) listUsers(params scim.ListRequestParams) (scim.Page, error) {
 		return page, err
 	}
 	narrow(params.FilterValidator.GetFilter(), &filter)
+	var found []audit.Member
 	for seen := 0; ; {
 		members, err := c.s.cfg.Directory.Members(c.ctx, c.by.Organization, filter)
 		if err != nil {
@@ -184,12 +213,13 @@ func (c *scimCall) listUsers(params scim.ListRequestParams) (scim.Page, error) {
 			if !matches(m) {
 				continue
 			}
-			if page.TotalResults++; page.TotalResults > skip && len(page.Resources) < params.Count {
-				page.Resources = append(page.Resources, userResource(m))
+			if page.TotalResults++; page.TotalResults > skip && len(found) < params.Count {
+				found = append(found, m)
 			}
 		}
 		if len(members) < filter.Limit {
-			return page, nil
+			page.Resources, err = c.userResources(found)
+			return page, err
 		}
 		if seen += len(members); seen >= maxSCIMScan {
 			return page, scimerrors.ScimErrorTooMany

@@ -120,6 +120,9 @@ func (s *Server) configure(server *fasthttp.Server) {
 		if path == pathEvents && hasToken {
 			limits.MaxRequestBodySize = overrun * audit.MaxRequestBytes
 		}
+		if hasToken && strings.HasPrefix(path, pathSCIMGroups) {
+			limits.MaxRequestBodySize = overrun * maxSCIMGroupBytes
+		}
 		if path == pathMemberImport && s.pages != nil && len(header.Cookie(s.CookieName())) > 0 {
 			limits.MaxRequestBodySize = overrun * audit.MaxMemberFileBytes
 		}

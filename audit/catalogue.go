@@ -56,6 +56,11 @@ const (
 	ActionMembersListed        = "audit_trail.members.listed"
 	ActionMemberUpdated        = "audit_trail.member.updated"
 	ActionMemberErased         = "audit_trail.member.erased"
+	ActionDepartmentViewed     = "audit_trail.department.viewed"
+	ActionDepartmentsListed    = "audit_trail.departments.listed"
+	ActionDepartmentCreated    = "audit_trail.department.created"
+	ActionDepartmentUpdated    = "audit_trail.department.updated"
+	ActionDepartmentDeleted    = "audit_trail.department.deleted"
 	ActionOrganizationCreated  = "audit_trail.organization.created"
 	ActionOrganizationUpdated  = "audit_trail.organization.updated"
 	ActionRetentionRan         = "audit_trail.retention.ran"
@@ -64,8 +69,8 @@ const (
 // ReadingActions returns the actions by which looking at the trail records itself. Lists and streams in which every look adds a row soon show nothing
 // else, so that those for people leave them out unless they are asked for.
 func ReadingActions() []string {
-	return []string{ActionEventsSearched, ActionEventViewed, ActionSummaryViewed, ActionMemberViewed, ActionMembersListed, ActionExportsListed, ActionExportViewed,
-		ActionRemindersListed, ActionReminderViewed, ActionDeliveriesListed, ActionAddressesListed, ActionKeysListed}
+	return []string{ActionEventsSearched, ActionEventViewed, ActionSummaryViewed, ActionMemberViewed, ActionMembersListed, ActionDepartmentViewed, ActionDepartmentsListed,
+		ActionExportsListed, ActionExportViewed, ActionRemindersListed, ActionReminderViewed, ActionDeliveriesListed, ActionAddressesListed, ActionKeysListed}
 }
 
 // Catalogue returns every built-in action, by range. The caller may change the slice.
@@ -169,6 +174,11 @@ var auditTrailActions = []ActionInfo{
 	{Action: ActionMembersListed, Title: "List members", Description: "Someone listed or searched the directory."},
 	{Action: ActionMemberUpdated, Title: "Edit directory entry", Description: "Someone changed a member's entry in the audit trail's directory."},
 	{Action: ActionMemberErased, Title: "Erase member", Description: "Someone put a pseudonym in the place of a member for good, in the directory and wherever events are shown."},
+	{Action: ActionDepartmentViewed, Title: "View department", Description: "An identity provider, or someone by its protocol, looked at a department and who is in it."},
+	{Action: ActionDepartmentsListed, Title: "List departments", Description: "An identity provider, or someone by its protocol, listed or searched departments."},
+	{Action: ActionDepartmentCreated, Title: "Create department in the directory", Description: "An identity provider made or took over a department of the audit trail's directory."},
+	{Action: ActionDepartmentUpdated, Title: "Edit department in the directory", Description: "An identity provider renamed a department of the audit trail's directory, or changed who is in it."},
+	{Action: ActionDepartmentDeleted, Title: "Delete department from the directory", Description: "An identity provider deleted a department of the audit trail's directory; its members were kept."},
 	{Action: ActionOrganizationCreated, Title: "Create organization", Description: "The organization was set up."},
 	{Action: ActionOrganizationUpdated, Title: "Edit organization", Description: "Someone changed the organization's name or its own actions."},
 	{Action: ActionRetentionRan, Title: "Run retention", Description: "The daily run checked the six months and deleted what was past them."},

@@ -77,7 +77,7 @@ func (g Group) Placed(m Member, in bool) Member {
 func (g Group) Validate() error {
 	var c checker
 	c.required("id", g.ID, MaxIDBytes)
-	c.required("displayName", g.Name, MaxNameBytes)
-	c.name("externalId", g.ExternalID, MaxNameBytes)
+	c.required("name", g.Name, MaxNameBytes)
+	c.name("external_id", g.ExternalID, MaxNameBytes)
 	return c.err()
 }

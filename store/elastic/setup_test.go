@@ -132,7 +132,7 @@ func TestMembersOfBeforeDepartmentsWereIndexedAreFoundByThem(t *testing.T) {
 		}
 	}
 	for _, id := range []string{"old", "older"} { // as an older version has written them
-		p.call(esapi.UpdateRequest{Index: p.index(), DocumentID: "member/acme/" + id, Body: body(t, map[string]any{
+		p.call(esapi.UpdateRequest{Index: p.index(), DocumentID: "member%2Facme%2F" + id, Body: body(t, map[string]any{
 			"script": map[string]any{"source": "ctx._source.remove('departments')"}})}, nil)
 	}
 	for range 2 {
