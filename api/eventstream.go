@@ -29,7 +29,7 @@ type eventStream struct {
 	follower *follower
 	// had is what the client has had, or has been sent.
 	had audit.Followed
-	// caught are the ids of what was found by a search, and may come from the tail again up to the reading of that number.
+	// caught are the ids of what was found by a search, and may come from the tail again up to the reading of that number, which began after it.
 	caught map[string]bool
 	until  uint64
 	// sent is when something was last sent.
@@ -146,12 +146,12 @@ func (e *eventStream) newest(ctx context.Context, limit int) (audit.Page, error)
 // catchUp returns what the client has not had of the newest events. They are searched, as the place of a client says when it was there and not
 // where in the tail: so it is good in any process, and costs one page however long the client was away.
 func (e *eventStream) catchUp(ctx context.Context) (string, error) {
-	reads := e.follower.now()
 	page, err := e.newest(ctx, audit.MaxPage)
 	if err != nil {
 		return "", err
 	}
-	e.until, e.behind = reads+1, false
+	// Asked after the search: a reading that begins while it waits may be followed by another one that still brings what the search found.
+	e.until, e.behind = e.follower.now()+1, false
 	e.caught = map[string]bool{}
 	missed := newHaul(&e.match)
 	missed.more = page.Next != nil
