@@ -44,7 +44,7 @@ func (g *rig) meet() {
 			Window: audit.WindowImmediate, Recipients: []audit.Recipient{{Member: person}, {Member: "s_1"}}, CreatedAt: today, UpdatedAt: today})
 		must(g.t, err)
 		must(g.t, g.store.SaveDelivery(g.t.Context(), audit.Delivery{ID: "d1", Organization: org, Reminder: "shared", Digest: "g", Channel: audit.ChannelEmail, Member: person, Address: "a***@longstocking.example",
-			Status: audit.DeliverySent, CreatedAt: today, UpdatedAt: today}))
+			Status: audit.DeliveryFailed, Error: "no mailbox " + personMail, CreatedAt: today, UpdatedAt: today}))
 	}
 }
 

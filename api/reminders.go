@@ -209,7 +209,7 @@ func (s *Server) listDeliveries(r *request) error {
 	return r.json(http.StatusOK, list("deliveries", deliveries, len(deliveries) == limit, func() string { return deliveries[len(deliveries)-1].ID }))
 }
 
-// hideAddresses takes out the addresses, masked as they are, of who was erased.
+// hideAddresses takes out the addresses, masked as they are, of who was erased, and what a provider said of one.
 func (s *Server) hideAddresses(ctx context.Context, organization string, deliveries []audit.Delivery) error {
 	if s.cfg.Erasures == nil || len(deliveries) == 0 {
 		return nil
@@ -224,7 +224,9 @@ func (s *Server) hideAddresses(ctx context.Context, organization string, deliver
 	}
 	for i := range deliveries {
 		if d := &deliveries[i]; pseudonyms.Of(d.Member) != "" {
-			d.Address = ""
+			if d.Address = ""; d.Error != "" {
+				d.Error = audit.ErasedText
+			}
 		}
 	}
 	return nil

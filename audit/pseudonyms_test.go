@@ -62,13 +62,13 @@ func TestAnEventHidesWhoWasErasedAndKeepsWhatHappened(t *testing.T) {
 }
 
 func TestHidingChangesNothingOfTheEventThatIsPassed(t *testing.T) {
-	make := func() Event {
+	ann := func() Event {
 		return Event{Actor: Actor{ID: "a", Name: "Ann Lee"}, Targets: []Target{{ID: "a", Name: "Ann Lee"}}, Changes: []Change{{Field: "name", Old: "Ann", New: "Ann Lee"}},
 			Metadata: map[string]string{"note": "Ann Lee"}}
 	}
-	e := make()
+	e := ann()
 	erasing("a").Event(e)
-	if !reflect.DeepEqual(e, make()) {
+	if !reflect.DeepEqual(e, ann()) {
 		t.Errorf("it became %+v", e)
 	}
 }

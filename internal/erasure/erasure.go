@@ -7,6 +7,7 @@ package erasure
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -17,10 +18,12 @@ import (
 // life is how long a Reader believes what it was told of the store: how late an erasure in one process is seen in another.
 const life = 3 * time.Second
 
-// maxKnown is how many members of an organization a Reader remembers, and maxAsked how many it asks for at once.
+// maxKnown is how many members of an organization a Reader remembers, maxAsked how many it asks for at once, and maxOrganizations of how many organizations
+// it keeps what has ended.
 const (
-	maxKnown = 20_000
-	maxAsked = 1000
+	maxKnown         = 20_000
+	maxAsked         = 1000
+	maxOrganizations = 1000
 )
 
 // Records are what a Reader asks of the store.
@@ -84,6 +87,9 @@ func (r *Reader) memory(ctx context.Context, organization string) (*memory, erro
 	r.mu.Lock()
 	m, now := r.organizations[organization], r.clock()
 	if m == nil || !now.Before(m.until) {
+		if len(r.organizations) >= maxOrganizations {
+			maps.DeleteFunc(r.organizations, func(_ string, m *memory) bool { return !now.Before(m.until) })
+		}
 		m = &memory{names: map[string]string{}}
 		r.organizations[organization] = m
 	}
