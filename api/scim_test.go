@@ -199,10 +199,10 @@ func TestTenThousandUsersAreListedInPages(t *testing.T) {
 
 func FuzzSCIMFilter(f *testing.F) {
 	for _, seed := range []string{`userName eq "a"`, `not (active eq true) and (emails.value co "@" or id pr)`, `emails[type eq "work" and value sw "a"]`, `meta.lastModified ge "2026-01-01T00:00:00Z"`,
-		`externalId eq "\u00e9\""`, `userName eq null`, `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department ne "x"`, `a[b[c eq 1]]`, `((((id pr))))`, "\x00", `id eq "`} {
+		`externalId eq "\u00e9\""`, `userName eq null`, `urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department ne "x"`, `a[b[c eq 1]]`, `members[value eq "u"] and displayName eq "Sales"`, `members.value eq "v" and not (id pr)`, `members eq "u" or id pr`, `((((id pr))))`, "\x00", `id eq "`} {
 		f.Add(seed)
 	}
-	m := audit.Member{ID: "u", Name: "Zoë", UserName: "a", Email: "a@example.com", Role: audit.RoleMember, Status: audit.MemberActive, UpdatedAt: today}
+	m := audit.Member{ID: "u", Name: "Zoë", UserName: "a", Departments: []string{"Sales"}, Email: "a@example.com", Role: audit.RoleMember, Status: audit.MemberActive, UpdatedAt: today}
 	f.Fuzz(func(t *testing.T, text string) {
 		if !modest(text) {
 			return
@@ -210,6 +210,13 @@ func FuzzSCIMFilter(f *testing.F) {
 		e, err := filter.ParseFilter([]byte(text))
 		if err != nil {
 			return
+		}
+		id, needed := memberNeeded(e, "")
+		if needed && len(membersAsked(e, "")) == 0 {
+			t.Fatalf("%q needs the member %q and asks for none", text, id)
+		}
+		if matches, err := compileSCIM(e, groupValues(m)); err == nil && needed && len(membersAsked(e, "")) == 1 && id != m.ID && matches(audit.Group{Name: "Sales"}) {
+			t.Fatalf("%q needs the member %q and finds a group without them", text, id)
 		}
 		matches, err := compileSCIM(e, userValues)
 		if err != nil {
@@ -224,6 +231,7 @@ func FuzzSCIMFilter(f *testing.F) {
 			t.Fatalf("%q and its opposite both say %v (%v)", text, found, err)
 		}
 		narrow(e, &audit.MemberFilter{})
+		narrowGroups(e, &audit.GroupFilter{})
 		_, _ = json.Marshal(text)
 	})
 }

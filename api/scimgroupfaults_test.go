@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/elimity-com/scim"
+	filter "github.com/scim2/filter-parser/v2"
+
 	"github.com/audittrail/audittrail/audit"
 )
 
@@ -249,9 +252,9 @@ func TestSCIMKeepsGroupsOfOrganizationsAndRolesApart(t *testing.T) {
 			t.Errorf("another organization's is %d %s, what is not there %s", a.status, a.body, missing)
 		}
 	}
-	for _, filter := range []string{`displayName pr`, `displayName eq "Sales"`, `id eq "` + id + `"`, `members.value eq "u_1"`} {
-		if found := g.scimFind("/Groups", "other", filter); found.Total != 0 {
-			t.Errorf("the other organization finds %v by %s", found, filter)
+	for _, by := range []string{`displayName pr`, `displayName eq "Sales"`, `id eq "` + id + `"`, `members.value eq "u_1"`} {
+		if found := g.scimFind("/Groups", "other", by); found.Total != 0 {
+			t.Errorf("the other organization finds %v by %s", found, by)
 		}
 	}
 	theirs := idOf(g.scimDo("POST", "/Groups", "other", `{"schemas":["`+scimCoreGroup+`"],"displayName":"Sales"}`).want(201))
@@ -347,4 +350,49 @@ func TestAUsersOwnDepartmentFollowsTheGroupOfItsName(t *testing.T) {
 	if got := department(); got != nil {
 		t.Errorf("after the group is gone it is %v", got)
 	}
+}
+
+func FuzzSCIMGroupPatch(f *testing.F) {
+	for _, seed := range [][3]string{{"add", "members", `[{"value":"u"}]`}, {"remove", `members[value eq "u" or value eq "v"]`, `null`}, {"replace", "", `{"displayName":"X","members":[{"value":"v"}]}`},
+		{"remove", "members", `null`}, {"remove", "members", `[]`}, {"replace", "externalId", `"7"`}, {"add", "members.value", `"u"`}, {"replace", "displayName", `""`}, {"add", "members", `[{"value":7},null]`}} {
+		f.Add(seed[0], seed[1], seed[2])
+	}
+	f.Fuzz(func(t *testing.T, op, path, value string) {
+		operation := scim.PatchOperation{Op: op}
+		if json.Unmarshal([]byte(value), &operation.Value) != nil || !modest(path) {
+			return
+		}
+		if path != "" {
+			parsed, err := filter.ParsePath([]byte(path))
+			if err != nil {
+				return
+			}
+			operation.Path = &parsed
+		}
+		d := groupDraft{group: audit.Group{ID: "g", Name: "Sales"}, wanted: map[string]bool{}}
+		if err := d.patch(operation); err != nil {
+			if shown := scimError(err); shown.Status != 400 {
+				t.Fatalf("%s %q %s: %v", op, path, value, err)
+			}
+			return
+		}
+		if d.group.Name != "Sales" {
+			d.group.Former = "Sales"
+		}
+		for _, departments := range [][]string{{"Sales", "Own"}, {"Own"}} {
+			m := audit.Member{ID: "u", Departments: departments}
+			wanted, named := d.wanted[m.ID]
+			want := named && wanted || !named && !d.all && d.group.Has(m)
+			once, _ := d.step(m)
+			if d.group.Has(once.after) != want || !slices.Contains(once.after.Departments, "Own") {
+				t.Fatalf("%s %q %s leaves who was in %q in %q", op, path, value, departments, once.after.Departments)
+			}
+			if d.all && !named {
+				continue
+			}
+			if again, changes := d.step(once.after); changes {
+				t.Fatalf("%s %q %s done twice goes from %q to %q", op, path, value, once.after.Departments, again.after.Departments)
+			}
+		}
+	})
 }

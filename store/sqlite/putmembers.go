@@ -67,6 +67,9 @@ func putIn(ctx context.Context, tx *sql.Tx, m audit.Member) (bool, error) {
 		statement = "INSERT INTO members (" + strings.Join(names, ", ") + ", organization, id) VALUES (" + strings.Repeat("?, ", len(names)) + "?, ?) ON CONFLICT DO NOTHING"
 		args = args[:len(args)-1]
 	}
+	if err := apart(statement, args); err != nil {
+		return false, err
+	}
 	result, err := tx.ExecContext(ctx, statement, args...)
 	if err != nil {
 		return false, err
