@@ -164,9 +164,9 @@ func TestAChangeThatWasCutShortIsEndedByTheSameRequest(t *testing.T) {
 			}
 			want := map[string][3]int{"members that are added": {len(ids), len(ids), 0}, "members that are replaced": {len(ids), len(ids), 0}, "a new group": {0, len(ids), len(ids)},
 				"a new name": {0, 0, len(ids)}, "a group that is deleted": {0, 0, 0}}[name]
-			new := map[bool]string{true: "Lawyers", false: "New"}[name == "a new name"]
-			if got := [3]int{g.inDepartment("Sales"), g.inDepartment("Legal"), g.inDepartment(new)}; got != want {
-				t.Errorf("in Sales, Legal and %s are %v, want %v", new, got, want)
+			another := map[bool]string{true: "Lawyers", false: "New"}[name == "a new name"]
+			if got := [3]int{g.inDepartment("Sales"), g.inDepartment("Legal"), g.inDepartment(another)}; got != want {
+				t.Errorf("in Sales, Legal and %s are %v, want %v", another, got, want)
 			}
 			success, failure := 0, 0
 			for _, record := range g.trail("acme") {

@@ -137,11 +137,9 @@ func (scimGroups) Delete(r *http.Request, id string) error {
 
 // groupResources are groups as SCIM shows them, with their members where these are wanted.
 func (c *scimCall) groupResources(groups []audit.Group) ([]scim.Resource, error) {
-	members, err := map[string][]any{}, error(nil)
-	if c.wants("members") {
-		if members, err = c.membersOf(groups); err != nil {
-			return nil, err
-		}
+	members, err := c.membersOf(groups)
+	if err != nil {
+		return nil, err
 	}
 	resources := []scim.Resource{}
 	for _, g := range groups {
@@ -159,7 +157,7 @@ func (c *scimCall) groupResources(groups []audit.Group) ([]scim.Resource, error)
 	return resources, nil
 }
 
-// membersOf are the members of groups, by the ids of these, found in one walk.
+// membersOf are the members of groups, by the ids of these, found in one walk; none where they are not wanted.
 func (c *scimCall) membersOf(groups []audit.Group) (map[string][]any, error) {
 	members, byName := map[string][]any{}, map[string]string{}
 	for _, g := range groups {
@@ -167,7 +165,7 @@ func (c *scimCall) membersOf(groups []audit.Group) (map[string][]any, error) {
 			byName[name] = g.ID
 		}
 	}
-	if len(byName) == 0 {
+	if len(byName) == 0 || !c.wants("members") {
 		return members, nil
 	}
 	total := 0

@@ -54,20 +54,11 @@ func (s *Store) PutMembers(ctx context.Context, organization string, members []a
 // putIn writes one member of a transaction, as put does; false: another writer was first, or another member has the name.
 func putIn(ctx context.Context, tx *sql.Tx, m audit.Member) (bool, error) {
 	normalize(&m.UpdatedAt)
-	read := m.Version
-	m.Version++
-	doc, err := json.Marshal(m)
+	statement, args, err := replacement(m)
+	if err == nil {
+		err = apart(statement, args)
+	}
 	if err != nil {
-		return false, audit.WithCause(audit.CodeInternal, err, "could not write to members")
-	}
-	names, args := split(append([]column{{"version", m.Version}, {"doc", string(doc)}}, columnsOfMember(m)...))
-	statement := "UPDATE OR IGNORE members SET " + strings.Join(names, " = ?, ") + " = ? WHERE organization = ? AND id = ? AND version = ?"
-	args = append(args, m.Organization, m.ID, read)
-	if read == 0 {
-		statement = "INSERT INTO members (" + strings.Join(names, ", ") + ", organization, id) VALUES (" + strings.Repeat("?, ", len(names)) + "?, ?) ON CONFLICT DO NOTHING"
-		args = args[:len(args)-1]
-	}
-	if err := apart(statement, args); err != nil {
 		return false, err
 	}
 	result, err := tx.ExecContext(ctx, statement, args...)
@@ -76,4 +67,20 @@ func putIn(ctx context.Context, tx *sql.Tx, m audit.Member) (bool, error) {
 	}
 	n, err := result.RowsAffected()
 	return n > 0, err
+}
+
+// replacement is the statement that puts a member in the place of the one that was read, or makes a new one.
+func replacement(m audit.Member) (string, []any, error) {
+	read := m.Version
+	m.Version++
+	doc, err := json.Marshal(m)
+	if err != nil {
+		return "", nil, audit.WithCause(audit.CodeInternal, err, "could not write to members")
+	}
+	names, args := split(append([]column{{"version", m.Version}, {"doc", string(doc)}}, columnsOfMember(m)...))
+	args = append(args, m.Organization, m.ID)
+	if read == 0 {
+		return "INSERT INTO members (" + strings.Join(names, ", ") + ", organization, id) VALUES (" + strings.Repeat("?, ", len(names)) + "?, ?) ON CONFLICT DO NOTHING", args, nil
+	}
+	return "UPDATE OR IGNORE members SET " + strings.Join(names, " = ?, ") + " = ? WHERE organization = ? AND id = ? AND version = ?", append(args, read), nil
 }
