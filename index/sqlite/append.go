@@ -21,6 +21,13 @@ func (x *Index) Append(ctx context.Context, organization string, events []*audit
 
 // take stores events; imported ones keep when they were received.
 func (x *Index) take(ctx context.Context, organization string, events []*audit.Event, imported bool) ([]audit.AppendStatus, error) {
+	return x.store(ctx, organization, events, func(limited context.Context) (*batch, error) {
+		return prepare(limited, events, imported, !x.options.DisableFullText)
+	})
+}
+
+// store commits the batch that is made of the events.
+func (x *Index) store(ctx context.Context, organization string, events []*audit.Event, ready func(context.Context) (*batch, error)) ([]audit.AppendStatus, error) {
 	if len(events) == 0 {
 		return []audit.AppendStatus{}, nil
 	}
@@ -34,7 +41,7 @@ func (x *Index) take(ctx context.Context, organization string, events []*audit.E
 	defer leave()
 	limited, cancel := context.WithTimeoutCause(ctx, x.appendDeadline, errAppendDeadline)
 	defer cancel()
-	b, err := prepare(limited, o, events, imported, !x.options.DisableFullText)
+	b, err := ready(limited)
 	if err != nil {
 		return nil, appendFailure(limited, err)
 	}

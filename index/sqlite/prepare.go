@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -36,7 +37,6 @@ type documents struct{ text, actor, target string }
 
 // batch is what one Append stores. The work of the processor is done when it is made, before the writer's lock is taken.
 type batch struct {
-	org    *organization
 	rows   []row
 	groups []group
 	// imported rows keep when they were received, and have commits of their own.
@@ -63,10 +63,10 @@ func idHash(id string) [16]byte {
 // prepareAtOnce is how many events one goroutine prepares before it looks whether the caller is still there.
 const prepareAtOnce = 128
 
-func prepare(ctx context.Context, o *organization, events []*audit.Event, imported, fullText bool) (*batch, error) {
-	b := &batch{org: o, rows: make([]row, len(events)), imported: imported}
+func prepare(ctx context.Context, events []*audit.Event, imported, fullText bool) (*batch, error) {
+	b := &batch{rows: make([]row, len(events)), imported: imported}
 	if len(events) <= prepareAtOnce { // another goroutine would cost more than it takes off this one
-		b.fill(events, 0, fullText)
+		fill(b.rows, events, fullText)
 		b.arrange()
 		return b, nil
 	}
@@ -79,7 +79,8 @@ func prepare(ctx context.Context, o *organization, events []*audit.Event, import
 		}
 		wg.Go(func() {
 			defer workers.release()
-			b.fill(events, from, fullText)
+			to := min(from+prepareAtOnce, len(events))
+			fill(b.rows[from:to], events[from:to], fullText)
 		})
 	}
 	wg.Wait()
@@ -87,27 +88,31 @@ func prepare(ctx context.Context, o *organization, events []*audit.Event, import
 	return b, nil
 }
 
-// fill makes the rows of up to prepareAtOnce events.
-func (b *batch) fill(events []*audit.Event, from int, fullText bool) {
-	var t tokenizer
-	for i := from; i < min(from+prepareAtOnce, len(events)); i++ {
-		b.rows[i].fill(i, events[i], fullText, &t)
+// tokenizers are kept: most calls make one event ready.
+var tokenizers = sync.Pool{New: func() any { return new(tokenizer) }}
+
+// fill makes the rows of the events.
+func fill(rows []row, events []*audit.Event, fullText bool) {
+	t := tokenizers.Get().(*tokenizer)
+	defer tokenizers.Put(t)
+	for i := range rows {
+		rows[i].fill(events[i], fullText, t)
 	}
 }
 
 // fill makes row from e. The body leaves out what the file knows: the organization, and when it was received.
-func (r *row) fill(index int, e *audit.Event, fullText bool, t *tokenizer) {
+func (r *row) fill(e *audit.Event, fullText bool, t *tokenizer) {
 	stored := *e
 	stored.Organization, stored.ReceivedAt = "", time.Time{}
 	if stored.Outcome == "" {
 		stored.Outcome = audit.OutcomeUnknown
 	}
-	r.index = index
 	r.received = e.ReceivedAt.UnixMilli()
 	r.hash = idHash(e.ID)
 	r.month = monthOf(e.Time)
 	r.rowid = r.month.rowid(e.Time.Truncate(audit.TimePrecision), audit.Tie(e.ID))
-	r.body = stored.AppendJSON(nil)
+	t.body = stored.AppendJSON(t.body[:0])
+	r.body = bytes.Clone(t.body)
 	r.kind = kind{log: e.Log, action: e.Action, outcome: stored.Outcome, platform: e.Source.Platform}
 	r.actor = actor{id: e.Actor.ID, name: e.Actor.Name}
 	r.ip = e.Source.IP
@@ -116,12 +121,42 @@ func (r *row) fill(index int, e *audit.Event, fullText bool, t *tokenizer) {
 	}
 }
 
+// prepared is what Prepare made of the events of one call.
+type prepared struct {
+	events []*audit.Event
+	rows   []row
+}
+
+// Prepare does for AppendPrepared what of an Append costs processor time and needs neither the writer nor the other events of a commit. Whoever merges
+// the events of several requests calls it for each of them beside the commit under way. The events must stay as they are until they are appended.
+func (x *Index) Prepare(events []*audit.Event) any {
+	p := &prepared{events: events, rows: make([]row, len(events))}
+	fill(p.rows, events, !x.options.DisableFullText)
+	return p
+}
+
+// AppendPrepared is Append of all events that the parts, which Prepare has made, were made of, in their order. The same parts may be given again.
+func (x *Index) AppendPrepared(ctx context.Context, organization string, parts []any) ([]audit.AppendStatus, error) {
+	b := &batch{}
+	var events []*audit.Event
+	for _, part := range parts {
+		p := part.(*prepared)
+		events = append(events, p.events...)
+		b.rows = append(b.rows, p.rows...)
+	}
+	return x.store(ctx, organization, events, func(context.Context) (*batch, error) {
+		b.arrange()
+		return b, nil
+	})
+}
+
 // arrange marks what stands in the call twice and sorts the rest.
 func (b *batch) arrange() {
 	first := make(map[[16]byte]struct{}, len(b.rows))
 	byMonth := map[monthKey]int{}
 	for i := range b.rows {
 		r := &b.rows[i]
+		r.index = i
 		if _, ok := first[r.hash]; ok && !b.imported {
 			r.duplicate = true
 			continue
@@ -170,10 +205,11 @@ var logTokens = map[audit.Log]string{audit.LogLogin: "\uE001", audit.LogOperatio
 
 var outcomeTokens = map[audit.Outcome]string{audit.OutcomeSuccess: "\uE004", audit.OutcomeFailure: "\uE005", audit.OutcomeUnknown: "\uE006"}
 
-// tokenizer turns events into documents; it keeps its buffers.
+// tokenizer turns events into documents; it keeps its buffers, and that of bodies.
 type tokenizer struct {
 	tokens              []fulltext.Token
 	text, actor, target []byte
+	body                []byte
 }
 
 func (t *tokenizer) documents(e *audit.Event, k kind) documents {

@@ -120,7 +120,7 @@ func TestALateEventGetsTheNextTieThoughItsTieIsSealed(t *testing.T) {
 	}
 	// No two short ids share a tie, so the row of a is taken by hand.
 	o := x.organization("acme")
-	b, err := prepare(t.Context(), o, []*audit.Event{testEvent("b", at)}, false, true)
+	b, err := prepare(t.Context(), []*audit.Event{testEvent("b", at)}, false, true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -76,7 +76,7 @@ func (c *Committer) appendAll(organization string, batch []*request, events []*a
 	for rest := events; len(rest) > 0 && err == nil; {
 		n := min(len(rest), c.opts.MaxCommit)
 		var part []audit.AppendStatus
-		part, err = c.appendOnce(organization, rest[:n])
+		part, err = c.appendOnce(organization, rest[:n], preparedOf(batch))
 		statuses, rest = append(statuses, part...), rest[n:]
 	}
 	if c.opts.Observe != nil {
@@ -87,11 +87,27 @@ func (c *Committer) appendAll(organization string, batch []*request, events []*a
 	return statuses, err
 }
 
+// preparedOf returns what was made of the requests of a batch, nil where nothing was: all of them were prepared, or the only one was not.
+func preparedOf(batch []*request) []any {
+	if batch[0].prepared == nil {
+		return nil
+	}
+	parts := make([]any, len(batch))
+	for i, r := range batch {
+		parts[i] = r.prepared
+	}
+	return parts
+}
+
 // appendOnce is one call of the engine, under the deadline of a commit.
-func (c *Committer) appendOnce(organization string, events []*audit.Event) ([]audit.AppendStatus, error) {
+func (c *Committer) appendOnce(organization string, events []*audit.Event, parts []any) (statuses []audit.AppendStatus, err error) {
 	ctx, cancel := context.WithTimeout(c.ctx, c.opts.Timeout)
 	defer cancel()
-	statuses, err := c.appender.Append(ctx, organization, events)
+	if parts != nil {
+		statuses, err = c.preparer.AppendPrepared(ctx, organization, parts)
+	} else {
+		statuses, err = c.appender.Append(ctx, organization, events)
+	}
 	switch {
 	case err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		return nil, audit.Unavailable(err, retryAfter, "the index did not store the events in time")

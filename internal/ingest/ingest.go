@@ -34,6 +34,15 @@ type Appender interface {
 	Append(ctx context.Context, organization string, events []*audit.Event) ([]audit.AppendStatus, error)
 }
 
+// Preparer is what an Appender may be besides: one that can do part of its work on the events of a request before their commit begins. It is done on the
+// goroutine of the request, beside the commit under way, which is spared it.
+type Preparer interface {
+	// Prepare makes events ready. It keeps them until they are appended.
+	Prepare(events []*audit.Event) any
+	// AppendPrepared is Append of the events of all parts, in their order. It leaves the parts as they are.
+	AppendPrepared(ctx context.Context, organization string, parts []any) ([]audit.AppendStatus, error)
+}
+
 // Options tune a Committer. The zero value means the defaults.
 type Options struct {
 	// MaxCommit is how many events one commit holds at most; audit.MaxScan where it is 0 or more than that.
@@ -72,6 +81,7 @@ type Stats struct {
 // Committer merges concurrent Appends. Make one with New.
 type Committer struct {
 	appender Appender
+	preparer Preparer // the appender, where it is one
 	opts     Options
 
 	// ctx ends when Close has waited long enough; every commit is made under it.
@@ -95,6 +105,7 @@ type queue struct {
 // request is one call of Append. It is answered exactly once.
 type request struct {
 	events   []*audit.Event
+	prepared any // nil: there is no preparer, or more events than go into one commit
 	enqueued time.Time
 	answer   chan answer // holds one, so that answering never blocks
 }
@@ -123,7 +134,8 @@ func New(appender Appender, opts Options) *Committer {
 		opts.Logger = slog.Default()
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	return &Committer{appender: appender, opts: opts, ctx: ctx, cancel: cancel, queues: map[string]*queue{}}
+	preparer, _ := appender.(Preparer)
+	return &Committer{appender: appender, preparer: preparer, opts: opts, ctx: ctx, cancel: cancel, queues: map[string]*queue{}}
 }
 
 // Append stores the events durably and returns one status for each, in order, as index.Appender does. It waits while as many
@@ -140,6 +152,12 @@ func (c *Committer) Append(ctx context.Context, organization string, events []*a
 		return nil, gaveUp(ctx)
 	}
 	r := &request{events: events, enqueued: time.Now(), answer: make(chan answer, 1)}
+	if c.preparer != nil && len(events) <= c.opts.MaxCommit {
+		if err := c.admit(organization, r); err != nil {
+			return nil, err // before anything is spent on it
+		}
+		r.prepared = c.preparer.Prepare(events)
+	}
 	if err := c.enqueue(organization, r); err != nil {
 		return nil, err
 	}
@@ -156,18 +174,33 @@ func gaveUp(ctx context.Context) error {
 	return audit.Unavailable(context.Cause(ctx), retryAfter, "the events were not stored in time; send them again")
 }
 
-// enqueue takes the request in and sees to it that the organization has a goroutine that commits it.
-func (c *Committer) enqueue(organization string, r *request) error {
+// admit says whether there is room for the request now.
+func (c *Committer) admit(organization string, r *request) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.mayWait(c.queues[organization], r)
+}
+
+// mayWait says whether the request may join the queue. The mutex is held.
+func (c *Committer) mayWait(q *queue, r *request) error {
 	if c.closed {
 		return errClosed()
 	}
-	q := c.queues[organization]
 	if q != nil && q.events > 0 {
 		if q.events+len(r.events) > c.opts.MaxQueued || c.queued+len(r.events) > c.opts.MaxQueuedTotal {
 			return &audit.Error{Code: audit.CodeRateLimited, RetryAfter: retryAfter, Message: "too many events are waiting to be stored"}
 		}
+	}
+	return nil
+}
+
+// enqueue takes the request in and sees to it that the organization has a goroutine that commits it.
+func (c *Committer) enqueue(organization string, r *request) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	q := c.queues[organization]
+	if err := c.mayWait(q, r); err != nil {
+		return err
 	}
 	if q == nil {
 		q = &queue{}

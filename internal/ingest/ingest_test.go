@@ -115,7 +115,7 @@ func send(ctx context.Context, c *ingest.Committer, organization string, batch [
 }
 
 // inBubble runs a test on virtual time, with a Committer that is closed at the end.
-func inBubble(t *testing.T, e *engine, opts ingest.Options, f func(t *testing.T, c *ingest.Committer)) {
+func inBubble(t *testing.T, e ingest.Appender, opts ingest.Options, f func(t *testing.T, c *ingest.Committer)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		c := ingest.New(e, opts)
