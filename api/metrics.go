@@ -71,9 +71,12 @@ func (m *Metrics) observeRequest(method, route string, status int, took time.Dur
 }
 
 func (m *Metrics) observeEvents(created, duplicates, rejected int) {
-	for status, n := range map[audit.AppendStatus]int{audit.StatusCreated: created, audit.StatusDuplicate: duplicates, audit.StatusRejected: rejected} {
-		if n > 0 {
-			m.events.WithLabelValues(string(status)).Add(float64(n))
+	for _, outcome := range [...]struct {
+		status audit.AppendStatus
+		n      int
+	}{{audit.StatusCreated, created}, {audit.StatusDuplicate, duplicates}, {audit.StatusRejected, rejected}} {
+		if outcome.n > 0 {
+			m.events.WithLabelValues(string(outcome.status)).Add(float64(outcome.n))
 		}
 	}
 }

@@ -148,8 +148,8 @@ func (s *Server) observe(c *fiber.Ctx, route string, r *request, took time.Durat
 	if !c.Response().IsBodyStream() {
 		bytes = len(c.Response().Body())
 	}
-	attrs := []slog.Attr{slog.String("method", c.Method()), slog.String("route", route), slog.Int("status", status),
-		slog.Duration("took", took), slog.Int("bytes", max(0, bytes)), slog.String("request_id", r.id)}
+	attrs := append(make([]slog.Attr, 0, 8), slog.String("method", c.Method()), slog.String("route", route), slog.Int("status", status),
+		slog.Duration("took", took), slog.Int("bytes", max(0, bytes)), slog.String("request_id", r.id))
 	switch {
 	case r.by.Key != "":
 		attrs = append(attrs, slog.String("organization", r.by.Organization), slog.String("key", r.by.Key))
