@@ -28,19 +28,24 @@ func (g *rig) session(member string) string {
 	return secret
 }
 
-// see opens each page, by its name, in three looks that have every width and both colours, and holds it to what people need. AUDITTRAIL_SHOTS names a
-// folder for pictures of all six.
+// see opens each page, by its name, and holds it to what people need on a desk and on a phone, by day and by night, and in between to its width.
+// AUDITTRAIL_SHOTS names a folder for pictures of all six looks.
 func (g *rig) see(member string, pages map[string]string) {
 	g.t.Helper()
-	looks := []browser.Look{{}, {Width: 768, Dark: true}, {Width: 360}}
-	if os.Getenv("AUDITTRAIL_SHOTS") != "" {
-		looks = browser.Looks()
-	}
-	for _, look := range looks {
-		p := g.tab(look, member)
-		for name, path := range pages {
-			p.Open(g.base + path)
-			p.CheckAccess()
+	p := g.tab(browser.Look{}, member)
+	for name, path := range pages {
+		p.Look(browser.Look{})
+		p.Open(g.base + path)
+		for _, look := range browser.Looks() {
+			p.Look(look)
+			switch {
+			case look.Width == 768:
+				p.CheckWidth()
+			case look.Dark:
+				p.CheckColours()
+			default:
+				p.CheckAccess()
+			}
 			shot(p, name+"-"+look.String())
 		}
 	}

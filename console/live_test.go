@@ -55,8 +55,11 @@ func (g *rig) awaitStreams(want int, why string) {
 	}
 }
 
-// hurry makes the page's scripts wait a moment where they would wait longer.
-const hurry = `(() => { const wait = window.setTimeout; window.setTimeout = (f, ms) => wait(f, Math.min(ms, 200)); return true })()`
+// hurry makes the page's scripts wait at most that many milliseconds where they would wait longer. What a test waits for is waited for in the page too, for
+// up to a minute: that is left as it is.
+func hurry(most int) string {
+	return fmt.Sprintf(`(() => { const wait = window.setTimeout; window.setTimeout = (f, ms) => wait(f, ms > 40000 && ms < 60000 ? ms : Math.min(ms, %d)); return true })()`, most)
+}
 
 // look makes the page believe that it is hidden, or seen.
 func look(p *browser.Page, state string) {
@@ -92,7 +95,7 @@ func TestATabThatNobodyLooksAtHoldsNoStream(t *testing.T) {
 	g := newRig(t, 400)
 	p := g.live(browser.Look{})
 	g.awaitStreams(2, "the bell's and the list's")
-	p.Value(hurry, new(bool))
+	p.Value(hurry(200), new(bool))
 	look(p, "hidden")
 	g.awaitStreams(0, "browsers have six connections to a server, so a few hidden tabs that hold one stop everything")
 	g.happen("missed")
@@ -109,8 +112,31 @@ func TestARefusedStreamIsTriedAgainByItself(t *testing.T) {
 	p := g.tab(browser.Look{}, me)
 	p.SetCookie(g.base, g.server.CookieName(), "ended")
 	p.Expect(401)
+	p.Prepare(hurry(1000))
 	p.Open(g.base + "/operation-logs")
 	p.WaitText("#live", "not available")
 	p.SetCookie(g.base, g.server.CookieName(), g.session(me))
 	p.Wait("the list is live", isLive)
+}
+
+func TestAStreamThatIsRefusedAgainAndAgainIsGivenUpAndThePageSaysSo(t *testing.T) {
+	g := newRig(t, 400)
+	me := g.who(audit.RoleCreator)
+	for _, l := range []browser.Look{{}, {Width: 360, Dark: true}} {
+		p := g.tab(l, me)
+		p.SetCookie(g.base, g.server.CookieName(), "ended")
+		p.Expect(401)
+		p.Prepare(hurry(50) + `; window.tried = 0; window.EventSource = class extends EventSource { constructor(...at) { super(...at); if (at[0].includes("events")) window.tried++ } }`)
+		p.Open(g.base + "/operation-logs")
+		p.WaitText("#live p", "Live updates stopped")
+		var tried int
+		if p.Value(`new Promise((done) => setInterval(() => done(window.tried), 500))`, &tried); tried != 7 {
+			t.Errorf("it was tried %d times", tried)
+		}
+		p.CheckAccess()
+		shot(p, "live-stopped-"+l.String())
+		p.SetCookie(g.base, g.server.CookieName(), g.session(me))
+		p.Click("#live button")
+		p.Wait("the list is live", isLive)
+	}
 }

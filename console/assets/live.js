@@ -1,8 +1,8 @@
 // What is new on the list that is shown: it is told above the list and moves nothing.
 (() => {
   "use strict";
-  const hiddenFor = 30_000, firstRetry = 5_000, lastRetry = 120_000, quiet = 5_000;
-  let source = null, shown = null, said = null, count = 0, paused = false, title = "", retry = firstRetry;
+  const hiddenFor = 30_000, firstRetry = 5_000, lastRetry = 120_000, mostTries = 7, quiet = 5_000;
+  let source = null, shown = null, said = null, count = 0, paused = false, title = "", retry = firstRetry, tries = 0;
   let told = 0, telling = 0, retrying = 0, hiding = 0;
   const bar = () => document.querySelector("#live[data-stream]");
 
@@ -20,6 +20,7 @@
     count = 0;
     paused = false;
     retry = firstRetry;
+    tries = 0;
     if (title) document.title = title;
     title = "";
   };
@@ -36,16 +37,22 @@
     if (!paused) return fresh;
     return "Not followed while hidden" + (fresh ? ", since then " + fresh : "");
   };
-  // What the bar says: what is new, and whether it is followed now.
-  const draw = (trouble) => {
+  const button = (text, act) => {
+    const b = document.createElement("button");
+    b.type = "button";
+    b.className = "small";
+    b.textContent = text;
+    b.onclick = act;
+    return b;
+  };
+  // What the bar says: what is new, and whether it is followed now; over says that nobody tries any more.
+  const draw = (trouble, over) => {
     const text = words(), parts = [];
     if (text) {
-      const button = shown.querySelector("button") || document.createElement("button");
-      button.type = "button";
-      button.className = "small";
-      button.textContent = text + " – show";
-      button.onclick = load;
-      parts.push(button);
+      const show = shown.querySelector("button.news") || button("", load);
+      show.classList.add("news");
+      show.textContent = text + " – show";
+      parts.push(show);
     }
     if (trouble) {
       const p = document.createElement("p");
@@ -53,6 +60,7 @@
       p.textContent = trouble;
       parts.push(p);
     }
+    if (over) parts.push(button("Reload the page", () => location.reload()));
     const held = document.activeElement && shown.contains(document.activeElement);
     shown.replaceChildren(said, ...parts);
     if (held && shown.querySelector("button")) shown.querySelector("button").focus({ preventScroll: true });
@@ -72,12 +80,13 @@
     close();
     const mine = source = new EventSource(shown.dataset.stream);
     mine.addEventListener("events", (e) => { if (mine === source) { count += JSON.parse(e.data).matched; draw(""); tell(); } });
-    mine.addEventListener("open", () => { if (mine === source) { shown.dataset.state = "live"; retry = firstRetry; draw(""); } });
+    mine.addEventListener("open", () => { if (mine === source) { shown.dataset.state = "live"; retry = firstRetry; tries = 0; draw(""); } });
     mine.addEventListener("error", () => {
       if (mine !== source) return;
       delete shown.dataset.state;
       if (mine.readyState !== EventSource.CLOSED) { draw("Not live – trying again."); return; } // the browser does, and tells the server what it has had
-      source = null; // refused: all streams are taken, or the server is on its way
+      source = null; // refused: all streams are taken, the server is on its way, or whoever looks may no longer
+      if (++tries >= mostTries) { draw("Live updates stopped: the server does not give any.", true); said.textContent = "Live updates stopped"; return; }
       draw("Live updates are not available now – trying again.");
       retrying = setTimeout(follow, retry);
       retry = Math.min(retry * 2, lastRetry);

@@ -1,11 +1,11 @@
 // The bell: how many messages are unread, as they come. A tab that is seen holds one stream, which says that there is something new; how many are unread the
-// server says. Where there is no stream to be had the tab asks once a minute.
+// server says. Where there is no stream to be had the tab asks once a minute; after some refusals it does not try for a stream any more.
 (() => {
   "use strict";
   const bell = document.getElementById("bell"), said = document.getElementById("bell-said");
   if (!bell || !said || !window.EventSource) return;
-  const again = 60_000;
-  let stream = null, timer = 0, soon = 0, over = false;
+  const again = 60_000, mostTries = 5;
+  let stream = null, timer = 0, soon = 0, tries = 0, over = false;
 
   const shown = () => parseInt(document.getElementById("unread").textContent, 10) || 0;
 
@@ -35,15 +35,20 @@
     stream = null;
   };
 
+  const ask = () => { count().then(start); };
+
   const start = () => {
     if (stream || over || document.visibilityState !== "visible") return;
+    clearTimeout(timer);
+    if (tries >= mostTries) { timer = setTimeout(ask, again); return; }
     stream = new EventSource("/v1/messages/stream");
-    stream.addEventListener("open", later); // what came while there was no stream
+    stream.addEventListener("open", () => { tries = 0; later(); }); // what came while there was no stream
     stream.addEventListener("message", later);
     stream.addEventListener("error", () => {
       if (stream && stream.readyState === EventSource.CLOSED) { // refused: all streams are taken, or nobody is signed in
         stop();
-        timer = setTimeout(() => { count().then(start); }, again);
+        tries++;
+        timer = setTimeout(ask, again);
       }
     });
   };

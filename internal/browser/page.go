@@ -19,6 +19,7 @@ import (
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -92,6 +93,7 @@ func (b *Browser) Page(t testing.TB, look Look) *Page {
 	ctx, end := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext(), chromedp.WithListener(p.listen))
 	p.ctx = ctx
 	t.Cleanup(func() {
+		_ = p.Try(5*time.Second, chromedp.Navigate("about:blank")) // a page that holds a stream is slow to close
 		end()
 		for _, problem := range p.Problems() {
 			t.Errorf("the page reports: %s", problem)
@@ -207,6 +209,12 @@ func (p *Page) SetCookie(address, name, value string) {
 	p.t.Helper()
 	yes := true
 	p.Run(command(network.SetCookie, network.SetCookieParams{Name: name, Value: value, URL: address, HTTPOnly: &yes}))
+}
+
+// Prepare has every page run the script before its own, from the next that is opened on.
+func (p *Page) Prepare(script string) {
+	p.t.Helper()
+	p.Run(command(page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script}))
 }
 
 // Open goes to the address and waits until the page is there.
