@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	_ "embed"
 	"html/template"
 	"net/http"
 	"slices"
@@ -12,11 +13,14 @@ import (
 	"github.com/audittrail/audittrail/audit"
 )
 
-// unsubscribePage is all that a browser sees. Nothing is changed by looking at it: mail scanners follow links.
-var unsubscribePage = template.Must(template.New("unsubscribe").Parse(`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{{.Title}}</title></head>
-<body><main><h1>{{.Title}}</h1><p>{{.Text}}</p>{{if .Button}}<form method="post"><button type="submit">{{.Button}}</button></form>{{end}}</main></body></html>
-`))
+//go:embed unsubscribe.html
+var unsubscribeHTML string
+
+// unsubscribePage is all that a browser sees, in the console's look, as far as one file goes. Nothing is changed by looking at it: mail scanners follow links.
+var (
+	unsubscribePage   = template.Must(template.New("unsubscribe").Parse(unsubscribeHTML))
+	unsubscribePolicy = strings.Replace(stylePolicy([]byte(unsubscribeHTML)), "form-action 'none'", "form-action 'self'", 1)
+)
 
 type pageView struct{ Title, Text, Button string }
 
@@ -142,7 +146,7 @@ func (r *request) page(status int, view pageView) error {
 	if err := unsubscribePage.Execute(&b, view); err != nil {
 		return err
 	}
-	r.c.Response().Header.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; form-action 'self'; frame-ancestors 'none'")
+	r.c.Response().Header.Set(fiber.HeaderContentSecurityPolicy, unsubscribePolicy)
 	return r.body(status, "text/html; charset=utf-8", b.Bytes())
 }
 
