@@ -118,7 +118,7 @@ var matrixTable = []matrixLine{
 	{route: "POST /scim/v2/Groups", scope: audit.ScopeMembers, reach: "aa--", ok: 201, body: matrixGroup},
 	{route: "GET /scim/v2/Groups/{id}", scope: audit.ScopeMembers, reach: "aa--", ok: 200, kind: ofGroup},
 	{route: "PUT /scim/v2/Groups/{id}", scope: audit.ScopeMembers, reach: "aa--", ok: 200, kind: ofGroup, body: matrixGroup},
-	{route: "PATCH /scim/v2/Groups/{id}", scope: audit.ScopeMembers, reach: "aa--", ok: 200, kind: ofGroup, body: matrixRename},
+	{route: "PATCH /scim/v2/Groups/{id}", scope: audit.ScopeMembers, reach: "aa--", ok: 204, kind: ofGroup, body: matrixRename},
 	{route: "DELETE /scim/v2/Groups/{id}", scope: audit.ScopeMembers, reach: "aa--", ok: 204, kind: ofGroup},
 	{route: "GET /v1/unsubscribe/{token}", open: true, ok: 200, kind: ofToken},
 	{route: "POST /v1/unsubscribe/{token}", open: true, ok: 200, kind: ofToken},

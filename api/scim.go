@@ -50,6 +50,8 @@ type scimCall struct {
 	*request
 	s   *Server
 	err error
+	// brief says that the answer has no body where all went well.
+	brief bool
 }
 
 func scimCallOf(r *http.Request) *scimCall { return r.Context().Value(scimKey{}).(*scimCall) }

@@ -88,7 +88,7 @@ func TestAGroupOfTenThousandIsMadeRenamedAndDeleted(t *testing.T) {
 	if got := membersIn(into[map[string]any](g.scimDo("GET", path, "admin", "").want(200))); !slices.Equal(got, ids) {
 		t.Errorf("the group has %d members", len(got))
 	}
-	g.scimPatch(path, "admin", `{"op":"replace","path":"displayName","value":"All"}`).want(200)
+	g.scimPatch(path, "admin", `{"op":"replace","path":"displayName","value":"All"}`).want(204)
 	if all, before := g.inDepartment("All"), g.inDepartment("Everybody"); all != len(ids) || before != 0 {
 		t.Errorf("%d have the new name and %d the old one", all, before)
 	}
@@ -96,7 +96,7 @@ func TestAGroupOfTenThousandIsMadeRenamedAndDeleted(t *testing.T) {
 	if !strings.Contains(string(one.body), "members: the group would have more than 10000") {
 		t.Errorf("one more: %s", one.body)
 	}
-	g.scimPatch(path, "admin", `{"op":"remove","path":"members[value eq \"n00000\"]"},{"op":"add","path":"members","value":[{"value":"m_1"}]}`).want(200)
+	g.scimPatch(path, "admin", `{"op":"remove","path":"members[value eq \"n00000\"]"},{"op":"add","path":"members","value":[{"value":"m_1"}]}`).want(204)
 	more := g.scimPatch(path, "admin", `{"op":"replace","path":"members","value":`+asMembers(append(ids, "m_1"))+`}`).want(400)
 	if !strings.Contains(string(more.body), "members: 10001 are named") {
 		t.Errorf("10,001: %s", more.body)
@@ -123,7 +123,7 @@ func TestADepartmentThatIsTooLargeIsRefusedAndLeftAsItIs(t *testing.T) {
 	if n := g.inDepartment("Huge"); n != audit.MaxGroupMembers+1 {
 		t.Errorf("%d are left in it", n)
 	}
-	g.scimPatch("/Groups/g_1", "admin", `{"op":"remove","path":"members[value eq \"n00000\"]"}`).want(200)
+	g.scimPatch("/Groups/g_1", "admin", `{"op":"remove","path":"members[value eq \"n00000\"]"}`).want(204)
 }
 
 func TestAChangeThatWasCutShortIsEndedByTheSameRequest(t *testing.T) {
@@ -190,7 +190,7 @@ func TestAnotherChangeOfAGroupEndsANameThatWasCutShort(t *testing.T) {
 	g.newGroup("acme", "g_2", "Legal")
 	b.after = 1
 	g.scimPatch("/Groups/g_2", "admin", `{"op":"replace","value":{"displayName":"Lawyers"}}`).want(503)
-	g.scimPatch("/Groups/g_2", "admin", `{"op":"replace","value":{"displayName":"Legal"}}`).want(200)
+	g.scimPatch("/Groups/g_2", "admin", `{"op":"replace","value":{"displayName":"Legal"}}`).want(204)
 	if back, left := g.inDepartment("Legal"), g.inDepartment("Lawyers"); back != len(ids) || left != 0 {
 		t.Errorf("%d are back under the old name and %d are not", back, left)
 	}
@@ -211,7 +211,7 @@ func TestWhoChangesAMemberMeanwhileLosesNothing(t *testing.T) {
 			g.putMember(m)
 		}
 	}
-	g.scimPatch("/Groups/g_1", "admin", `{"op":"add","path":"members","value":[{"value":"u_1"},{"value":"u_2"},{"value":"u_3"}]}`).want(200)
+	g.scimPatch("/Groups/g_1", "admin", `{"op":"add","path":"members","value":[{"value":"u_1"},{"value":"u_2"},{"value":"u_3"}]}`).want(204)
 	g.wantDepartments("afterwards", map[string][]string{"u_1": {"Other", "Sales"}, "u_2": {"Own"}, "u_3": {"Own", "Sales"}})
 	if m, err := g.store.Member(t.Context(), "acme", "u_1"); err != nil || m.Name != "Renamed" {
 		t.Errorf("the member is %+v, %v", m, err)
@@ -227,7 +227,7 @@ func TestGroupsThatAreChangedAtOnceTakeAllChanges(t *testing.T) {
 	for _, id := range ids {
 		wg.Go(func() {
 			for range 5 { // as identity providers repeat what met another request too often
-				if a := g.scimPatch("/Groups/g_1", "admin", `{"op":"Add","path":"members","value":[{"value":"`+id+`"}]}`); a.status == 200 {
+				if a := g.scimPatch("/Groups/g_1", "admin", `{"op":"Add","path":"members","value":[{"value":"`+id+`"}]}`); a.status == 204 {
 					return
 				}
 			}
@@ -274,7 +274,7 @@ func TestSCIMKeepsGroupsOfOrganizationsAndRolesApart(t *testing.T) {
 	if a := g.scimPatch("/Groups/"+id, "admin", `{"op":"add","path":"members","value":[{"value":"u_1"},{"value":"c_1"}]}`).want(403); !strings.Contains(string(a.body), "members") {
 		t.Errorf("a mightier member: %s", a.body)
 	}
-	g.scimPatch("/Groups/"+id, "creator", `{"op":"add","path":"members","value":[{"value":"c_1"}]}`).want(200)
+	g.scimPatch("/Groups/"+id, "creator", `{"op":"add","path":"members","value":[{"value":"c_1"}]}`).want(204)
 	g.scimDo("DELETE", "/Groups/"+id, "admin", "").want(403)
 	g.wantDepartments("what was refused", map[string][]string{"u_1": {"Sales"}, "c_1": {"Sales"}})
 }
@@ -324,7 +324,7 @@ func TestWhoComesBackIsInNoDepartment(t *testing.T) {
 	g := newRig(t)
 	id := idOf(g.scimDo("POST", "/Users", "admin", oktaUser).want(201))
 	g.newGroup("acme", "g_1", "Sales")
-	g.scimPatch("/Groups/g_1", "admin", `{"op":"add","path":"members","value":[{"value":"`+id+`"}]}`).want(200)
+	g.scimPatch("/Groups/g_1", "admin", `{"op":"add","path":"members","value":[{"value":"`+id+`"}]}`).want(204)
 	g.scimDo("DELETE", "/Users/"+id, "admin", "").want(204)
 	if got := membersIn(into[map[string]any](g.scimDo("GET", "/Groups/g_1", "admin", "").want(200))); len(got) > 0 {
 		t.Errorf("who is deleted is in the group: %q", got)
@@ -342,7 +342,7 @@ func TestAUsersOwnDepartmentFollowsTheGroupOfItsName(t *testing.T) {
 		own, _ := user[enterpriseSchema].(map[string]any)
 		return own["department"]
 	}
-	g.scimPatch("/Groups/g_1", "admin", `{"op":"replace","path":"displayName","value":"Vertrieb"}`).want(200)
+	g.scimPatch("/Groups/g_1", "admin", `{"op":"replace","path":"displayName","value":"Vertrieb"}`).want(204)
 	if got := department(); got != "Vertrieb" {
 		t.Errorf("after the new name it is %v", got)
 	}

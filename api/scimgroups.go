@@ -8,6 +8,7 @@ import (
 	"github.com/elimity-com/scim"
 	scimerrors "github.com/elimity-com/scim/errors"
 	"github.com/elimity-com/scim/optional"
+	"github.com/gofiber/fiber/v2"
 
 	"github.com/audittrail/audittrail/audit"
 )
@@ -61,6 +62,10 @@ func (c *scimCall) groupAnswer(g audit.Group, err error) (scim.Resource, error) 
 	if err != nil {
 		return scim.Resource{}, c.failsGroup(err)
 	}
+	if c.brief {
+		c.c.Response().Header.Set(fiber.HeaderETag, etag(g.Version))
+		return scim.Resource{}, nil
+	}
 	resources, err := c.groupResources([]audit.Group{g})
 	if err != nil {
 		return scim.Resource{}, c.failsGroup(err)
@@ -86,9 +91,12 @@ func (scimGroups) Replace(r *http.Request, id string, attributes scim.ResourceAt
 	})
 }
 
-// Patch is PATCH /scim/v2/Groups/{id}: what is wrong with any part of it is found before any part of it is done.
+// Patch is PATCH /scim/v2/Groups/{id}: what is wrong with any part of it is found before any part of it is done. Its answer has no body unless attributes are
+// asked for: who adds one member to thousands does not want to read them all.
 func (scimGroups) Patch(r *http.Request, id string, operations []scim.PatchOperation) (scim.Resource, error) {
-	return scimCallOf(r).changeGroup(r, id, func(d *groupDraft) error {
+	c := scimCallOf(r)
+	c.brief = c.query.Get("attributes") == ""
+	return c.changeGroup(r, id, func(d *groupDraft) error {
 		for _, op := range operations {
 			if err := d.patch(op); err != nil {
 				return err

@@ -81,7 +81,7 @@ func TestOktasRequestsKeepAGroupCurrent(t *testing.T) {
 			map[string][]string{"u_1": {"Vertrieb"}, "u_2": {"Vertrieb"}, "u_3": {}, "u_4": {"Legal"}}},
 		{"all are removed", `{"op":"remove","path":"members"}`, map[string][]string{"u_1": {}, "u_2": {}, "u_3": {}, "u_4": {"Legal"}}},
 	} {
-		g.scimPatch(path, "admin", step.operations).want(200)
+		g.scimPatch(path, "admin", step.operations).want(204)
 		g.wantDepartments(step.name, step.want)
 	}
 	put := g.scimDo("PUT", path, "admin", `{"schemas":["`+scimCoreGroup+`"],"id":"`+id+`","displayName":"Legal affairs","members":[{"value":"u_4"}]}`).want(200)
@@ -115,7 +115,7 @@ func TestEntrasRequestsKeepAGroupCurrent(t *testing.T) {
 		{"it is renamed", `{"op":"Replace","path":"displayName","value":"Marketing"}`, map[string][]string{"u_1": {"Own"}, "u_3": {"Own", "Marketing"}}},
 		{"and known by another id", `{"op":"Replace","path":"externalId","value":"8aa1a0c1"}`, map[string][]string{"u_3": {"Own", "Marketing"}}},
 	} {
-		g.scimPatch(path, "admin", step.operations).want(200)
+		g.scimPatch(path, "admin", step.operations).want(204)
 		g.wantDepartments(step.name, step.want)
 	}
 	for filter, found := range map[string]bool{`externalId eq "8aa1a0c1"`: true, `externalId eq "8AA1A0C1"`: false, `displayName eq "marketing"`: true, `displayName eq "Sales"`: false, `id eq "` + id + `"`: true,
@@ -160,6 +160,11 @@ func TestOnlyTheAttributesThatAreWantedAreAnswered(t *testing.T) {
 		t.Errorf("in a list the user is %v", users)
 	}
 	g.scimPatch("/Groups/g_1?attributes=none", "admin", `{"op":"add","path":"members","value":[{"value":"u_1"}]}`).want(200)
+	brief := g.scimPatch("/Groups/g_1", "admin", `{"op":"add","path":"members","value":[{"value":"u_1"}]}`).want(204)
+	whole := g.scimPatch("/Groups/g_1?attributes=members", "admin", `{"op":"add","path":"members","value":[{"value":"u_1"}]}`).want(200)
+	if len(brief.body) > 0 || brief.header.Get("ETag") != `W/"1"` || !slices.Equal(membersIn(into[map[string]any](whole)), []string{"u_1"}) {
+		t.Errorf("a change answers %q of %s, and asked for members %s", brief.body, brief.header.Get("ETag"), whole.body)
+	}
 }
 
 func TestGroupsAreListedInPages(t *testing.T) {
@@ -189,10 +194,10 @@ func TestAGroupIsChangedOnlyAsItWasRead(t *testing.T) {
 		return g.do(call{method: method, path: pathSCIM + "/Groups/g_1", key: "admin", body: body, header: map[string]string{"Content-Type": contentSCIM, "If-Match": match}})
 	}
 	add := `{"schemas":["` + patchOp + `"],"Operations":[{"op":"add","path":"members","value":[{"value":"u_1"}]}]}`
-	if a := send("PATCH", `W/"1"`, add).want(200); a.header.Get("ETag") != `W/"2"` {
+	if a := send("PATCH", `W/"1"`, add).want(204); a.header.Get("ETag") != `W/"2"` {
 		t.Errorf("the version is %s", a.header.Get("ETag"))
 	}
-	if a := send("PATCH", `W/"2"`, add).want(200); a.header.Get("ETag") != `W/"2"` {
+	if a := send("PATCH", `W/"2"`, add).want(204); a.header.Get("ETag") != `W/"2"` {
 		t.Errorf("a change that is none makes the version %s", a.header.Get("ETag"))
 	}
 	send("PATCH", `W/"1"`, add).want(412)
