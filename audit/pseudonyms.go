@@ -2,23 +2,20 @@ package audit
 
 import (
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 )
 
 // Pseudonyms gives events and digests the pseudonyms of erased members, by their ids, in place of who they were. An event itself says what the person was
 // called when it happened, so that nothing else has to know it. Not safe for concurrent use: make one for each page.
 type Pseudonyms struct {
 	names map[string]string
-	found map[string]*regexp.Regexp // of a name, and its parts
+	found map[string]*namePattern // by name
 }
 
 // NewPseudonyms takes the pseudonyms by member id; nil where the organization never erased anybody.
 func NewPseudonyms(names map[string]string) *Pseudonyms {
-	return &Pseudonyms{names: names, found: map[string]*regexp.Regexp{}}
+	return &Pseudonyms{names: names, found: map[string]*namePattern{}}
 }
 
 // None says that the organization never erased anybody.
@@ -107,112 +104,6 @@ func (p *Pseudonyms) value(field, value string, old map[string]string, personal 
 		return ErasedText
 	}
 	return p.text(value, old)
-}
-
-// text puts pseudonyms in place of names, and takes mail addresses out.
-func (p *Pseudonyms) text(text string, old map[string]string) string {
-	if !strings.Contains(text, "@") {
-		return p.named(text, old)
-	}
-	for name, pseudonym := range old {
-		if strings.Contains(name, "@") { // who is called by an address
-			text = p.replace(text, name, pseudonym)
-		}
-	}
-	return p.named(mailAddress.ReplaceAllString(text, ErasedText), old)
-}
-
-// named puts pseudonyms in place of names and of their parts; the longest names first, as one may hold another.
-func (p *Pseudonyms) named(text string, old map[string]string) string {
-	if text == "" {
-		return ""
-	}
-	names := slices.SortedFunc(maps.Keys(old), func(a, b string) int {
-		if len(a) != len(b) {
-			return len(b) - len(a)
-		}
-		return strings.Compare(a, b)
-	})
-	for _, name := range names {
-		text = p.replace(text, name, old[name])
-	}
-	return text
-}
-
-// replace puts the pseudonym in place of the name.
-func (p *Pseudonyms) replace(text, name, pseudonym string) string {
-	found := p.found[name]
-	if found == nil {
-		found = namePattern(name)
-		p.found[name] = found
-	}
-	var b strings.Builder
-	done := 0
-	for _, at := range found.FindAllStringIndex(text, -1) {
-		if !strings.EqualFold(text[at[0]:at[1]], name) || !strings.Contains(name, " ") {
-			if !standsAlone(text, at[0], at[1]) {
-				continue
-			}
-		}
-		b.WriteString(text[done:at[0]])
-		b.WriteString(pseudonym)
-		done = at[1]
-	}
-	if done == 0 {
-		return text
-	}
-	b.WriteString(text[done:])
-	return b.String()
-}
-
-// minNamePart is how many characters a part of a name has at least, to be looked for alone.
-const minNamePart = 3
-
-// namePattern finds a name whatever its case, and its parts as they are written in it.
-func namePattern(name string) *regexp.Regexp {
-	pattern := "(?i:" + regexp.QuoteMeta(name) + ")"
-	for _, part := range strings.FieldsFunc(name, func(c rune) bool { return unicode.IsSpace(c) || c == ',' }) {
-		if part != name && utf8.RuneCountInString(part) >= minNamePart {
-			pattern += "|" + regexp.QuoteMeta(part)
-		}
-	}
-	return regexp.MustCompile(pattern)
-}
-
-// standsAlone says whether what is found is a word, or one with the s of a genitive, and not the inside of another one.
-func standsAlone(text string, from, to int) bool {
-	before, _ := utf8.DecodeLastRuneInString(text[:from])
-	first, _ := utf8.DecodeRuneInString(text[from:])
-	last, _ := utf8.DecodeLastRuneInString(text[:to])
-	after, size := utf8.DecodeRuneInString(text[to:])
-	if after == 's' {
-		after, _ = utf8.DecodeRuneInString(text[to+size:])
-	}
-	return !joined(before, first) && !joined(last, after)
-}
-
-// joined says whether two characters beside each other are of one word. Scripts that put no space between words have no such.
-func joined(a, b rune) bool {
-	inWord := func(c rune) bool {
-		return (unicode.IsLetter(c) || unicode.IsDigit(c)) && c != utf8.RuneError && !unicode.In(c, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
-	}
-	return inWord(a) && inWord(b)
-}
-
-var mailAddress = regexp.MustCompile(`[\pL\pN._%+'-]+@[\pL\pN-]+(\.[\pL\pN-]+)+`)
-
-// personalFields are the last parts of the names of fields whose values are about a person, without what stands between words.
-var personalFields = map[string]bool{
-	"name": true, "displayname": true, "fullname": true, "firstname": true, "givenname": true, "lastname": true, "familyname": true, "surname": true, "middlename": true, "nickname": true,
-	"username": true, "login": true, "loginname": true, "upn": true, "userprincipalname": true, "externalid": true, "employeeid": true, "employeenumber": true,
-	"email": true, "emails": true, "mail": true, "mailaddress": true, "emailaddress": true, "phone": true, "phones": true, "phonenumber": true, "mobile": true, "mobilephone": true, "telephone": true,
-	"avatar": true, "picture": true, "photo": true, "photos": true, "address": true, "street": true, "birthday": true, "birthdate": true, "dateofbirth": true, "gender": true,
-	"department": true, "departments": true, "jobtitle": true,
-}
-
-func isPersonal(field string) bool {
-	last := field[strings.LastIndexAny(field, ".:/")+1:]
-	return personalFields[strings.ToLower(strings.NewReplacer("_", "", "-", "", " ", "").Replace(last))]
 }
 
 // Digest hides who was erased in events of a digest, which keeps of an event one line. That line becomes the action where one of the event's people was

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -59,6 +60,41 @@ func TestAnEventHidesWhoWasErasedAndKeepsWhatHappened(t *testing.T) {
 			t.Errorf("%s:\n got %+v\nwant %+v", c.name, got, c.want)
 		}
 	}
+}
+
+func TestMailAddressesAreTakenOutOfTexts(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                               "",
+		"no address":                     "no address",
+		"a@b.org":                        "[erased]",
+		"<a.b+c@sub.b.org>, d@e.fr.":     "<[erased]>, [erased].",
+		"mail müller@bücher.example now": "mail [erased] now",
+		"o'neil@x.org-":                  "[erased]-",
+		"@ a@ @b a@b a@.b @@ a@b..":      "@ a@ @b a@b a@.b @@ a@b..",
+		"a@b.org@c.org":                  "[erased]@c.org",
+		"a\xff@b.org":                    "a\xff@b.org",
+	} {
+		if got := withoutAddresses(text); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}
+
+// FuzzWithoutAddresses: what is left has no address of a simple form, nothing is added but the mark, and it ends.
+func FuzzWithoutAddresses(f *testing.F) {
+	for _, text := range []string{"a@b.org", "a@b.org@c.org", "@@..@a.b", "müller@bücher.example"} {
+		f.Add(text)
+	}
+	address := regexp.MustCompile(`[A-Za-z0-9]@[A-Za-z0-9]+\.[A-Za-z0-9]`)
+	f.Fuzz(func(t *testing.T, text string) {
+		got := withoutAddresses(text)
+		if left := address.FindString(got); left != "" {
+			t.Errorf("%q leaves %q in %q", text, left, got)
+		}
+		if !strings.Contains(text, "@") && got != text {
+			t.Errorf("%q becomes %q", text, got)
+		}
+	})
 }
 
 func TestHidingChangesNothingOfTheEventThatIsPassed(t *testing.T) {
