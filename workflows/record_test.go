@@ -38,10 +38,11 @@ func TestRecordHistories(t *testing.T) {
 	r.dispatchAndRemind()
 	r.exports()
 	r.retention()
+	r.addressCode()
 	for name, id := range map[string]string{
 		"dispatch": workflows.DispatchID(org), "reminder": workflows.ReminderID(org, "r1"), "delivery": r.delivery,
 		"export-latest-waiting": workflows.ExportID(org, "latest"), "export-all-revoked": workflows.ExportID(org, "all"),
-		"export-failed": workflows.ExportID(org, "failed"), "retention": r.ran,
+		"export-failed": workflows.ExportID(org, "failed"), "retention": r.ran, "address-code": workflows.AddressCodeID(org, "code-1"),
 	} {
 		r.save(name+"-"+version, id)
 	}
@@ -51,11 +52,12 @@ func TestRecordHistories(t *testing.T) {
 type recorder struct {
 	*rig
 	jobs          *jobs.Client
+	codes         *codes
 	delivery, ran string
 }
 
 func newRecorder(t *testing.T, address string) *recorder {
-	r := &recorder{rig: newRig(t)}
+	r := &recorder{rig: newRig(t), codes: &codes{}}
 	r.index = indextest.NewModel(time.Now)
 	quiet := slog.New(slog.DiscardHandler)
 	client, err := jobs.New(jobs.Options{Address: address, Records: r.store, Tail: r.index, Clock: time.Now, Logger: quiet})
@@ -68,6 +70,7 @@ func newRecorder(t *testing.T, address string) *recorder {
 		Dispatch: &activities.Dispatch{Events: r.index, Records: r.store, Handover: client, Clock: time.Now, Logger: quiet},
 		Reminders: &activities.Reminders{
 			Records: r.store, Links: links{}, Clock: time.Now, Senders: map[audit.Channel]activities.Sender{audit.ChannelEmail: r.mail},
+			Codes: map[audit.AddressKind]activities.CodeSender{audit.AddressEmail: r.codes}, AddressSecret: []byte("secret"),
 		},
 		Retention:  &activities.Retention{Index: r.index, Records: r.store, Own: r.index, Files: r.files, Clock: time.Now, Logger: quiet},
 		Reconciler: client, Logger: quiet,
@@ -187,6 +190,21 @@ func (r *recorder) retention() {
 	r.must(err)
 	r.ran = description.Info.RecentActions[len(description.Info.RecentActions)-1].StartWorkflowResult.WorkflowID
 	r.ends(r.ran)
+}
+
+// addressCode sends a code that the mail server takes at the second try.
+func (r *recorder) addressCode() {
+	r.codes.fail = func() error {
+		if len(r.codes.ids) < 2 {
+			return audit.Unavailable(nil, 0, "greylisted")
+		}
+		return nil
+	}
+	r.address(func(a *audit.OtherAddress) {
+		a.Code.SentAt, a.Code.ExpiresAt = time.Now(), time.Now().Add(audit.AddressCodeLife)
+	})
+	r.must(r.jobs.SendAddressCode(context.Background(), org, "a1", "code-1"))
+	r.ends(workflows.AddressCodeID(org, "code-1"))
 }
 
 func (r *recorder) ends(id string) {

@@ -32,7 +32,7 @@ func TestReplay(t *testing.T) {
 			}
 		})
 	}
-	for _, kind := range []string{"export", "dispatch", "reminder", "delivery", "retention"} {
+	for _, kind := range []string{"export", "dispatch", "reminder", "delivery", "retention", "address"} {
 		if !kinds[kind] {
 			t.Errorf("no history of %s is recorded", kind)
 		}
