@@ -168,3 +168,34 @@ func asInvalid(err error) (p *problem, invalid bool) {
 	invalid = errors.As(err, &p) && (p.Status == http.StatusUnprocessableEntity || p.Status == http.StatusBadRequest)
 	return p, invalid
 }
+
+// addressChoice is an address to choose in the form of a reminder.
+type addressChoice struct {
+	ID, Name, Address, By string
+	Chosen, OptedOut      bool
+	Wrong                 string
+}
+
+// addressChoices are the verified addresses, and those that the reminder has and the member does not see.
+func (r *request) addressChoices(f reminderForm, unsubscribed []string, p *problem) ([]addressChoice, error) {
+	all, err := r.otherAddresses()
+	if err != nil {
+		return nil, err
+	}
+	var choices []addressChoice
+	unseen := slices.Clone(f.Addresses)
+	for _, a := range all {
+		unseen = slices.DeleteFunc(unseen, func(id string) bool { return id == a.ID })
+		if chosen := slices.Contains(f.Addresses, a.ID); a.Verified || chosen {
+			choices = append(choices, addressChoice{ID: a.ID, Name: a.Name(), Address: a.Address, By: a.By(), Chosen: chosen})
+		}
+	}
+	for _, id := range unseen {
+		choices = append(choices, addressChoice{ID: id, Name: "An address that somebody else added", Chosen: true})
+	}
+	for i := range choices {
+		choices[i].OptedOut = slices.Contains(unsubscribed, choices[i].ID)
+		choices[i].Wrong = f.wrongAt(p, "addresses", f.Addresses, choices[i].ID)
+	}
+	return choices, nil
+}

@@ -45,6 +45,9 @@ func TestNothingOfAnybodyIsInTheLog(t *testing.T) {
 	reminder := want[audit.Reminder](t, c, http.StatusCreated, http.MethodPost, "/v1/reminders", map[string]any{"name": "Marked", "actions": []string{"contacts.member.added"},
 		"channels": []string{"inbox", "email", "sms"}, "window": "immediate", "recipients": []map[string]any{{"member": "u_marked"}}})
 	tn.leaveMarks(t, marked)
+	marked["an other address"] = "other@marked-mailbox.example"
+	addAddress(t, c, audit.AddressEmail, marked["an other address"])
+	s.awaitMail(t, 60*time.Second, marked["an other address"], nil)
 	s.sms.FailNext(catcher.TwilioError{Status: http.StatusBadRequest, Code: 21211, Message: "The 'To' number " + marked["a phone number"] + " is not a valid phone number."})
 	e := happened("contacts.member.added")
 	e.Actor.Name, e.Message, e.Source.IP = marked["a name"], marked["the text of an event"], netip.MustParseAddr(marked["an address"])
@@ -89,6 +92,7 @@ func (tn *tenant) leaveMarks(t *testing.T, marked map[string]string) {
 	}
 	ask(tn.adminKey, http.MethodPost, "/v1/events", map[string]any{"message": marked["the text of an event"], "actor": marked["a name"]})
 	ask(tn.adminKey, http.MethodPut, "/v1/members/u_bad", map[string]any{"name": marked["a name"], "email": "not " + marked["an email address"], "phone": marked["a phone number"]})
+	ask(tn.adminKey, http.MethodPost, "/v1/addresses", map[string]any{"kind": "email", "address": "not " + marked["an email address"], "label": marked["a name"]})
 	ask(tn.adminKey, http.MethodPost, "/v1/keys", map[string]any{"name": marked["a name of a key"]})
 	made := ask(tn.adminKey, http.MethodPost, "/v1/keys", map[string]any{"name": marked["a name of a key"], "scopes": []string{"events:read"}})
 	marked["another key"] = between(t, string(made), `"secret":"`, `"`)
