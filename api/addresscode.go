@@ -58,8 +58,9 @@ func (s *Server) sendAddressCode(r *request) error {
 		return err
 	}
 	code, now := newID(), s.now()
-	if tried := a; tried.NewCode(code, now, all) != nil {
-		return tried.NewCode(code, now, all)
+	tried := a // what is refused is not recorded
+	if err := tried.NewCode(code, now, all); err != nil {
+		return err
 	}
 	if err := s.recorded(r, r.by, addressEntry(r.by, a, audit.ActionAddressCodeSent, "had a new code sent to"), func() (err error) {
 		a, err = s.changeAddress(r, a.ID, func(a *audit.OtherAddress) error { return a.NewCode(code, now, all) })

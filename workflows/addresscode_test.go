@@ -132,8 +132,30 @@ func TestACodeIsGivenUpWhenItWouldNotWorkAnyMore(t *testing.T) {
 	}
 }
 
-func TestADigestGoesToAnAddressForAsLongAsItMay(t *testing.T) {
+// meddle changes what a delivery to an address hangs on.
+func (r *rig) meddle(a audit.OtherAddress, reminder func(*audit.Reminder), address func(*audit.OtherAddress), member func(*audit.Member)) error {
 	ctx := context.Background()
+	if reminder != nil {
+		x, err := r.store.Reminder(ctx, org, "r1")
+		if err != nil {
+			return err
+		}
+		reminder(&x)
+		_, err = r.store.PutReminder(ctx, x)
+		return err
+	}
+	if address != nil {
+		address(&a)
+		_, err := r.store.PutAddress(ctx, a)
+		return err
+	}
+	if member != nil {
+		r.member(org, "contact", member)
+	}
+	return nil
+}
+
+func TestADigestGoesToAnAddressForAsLongAsItMay(t *testing.T) {
 	verified := func(a *audit.OtherAddress) { a.VerifiedAt, a.Code = start, nil }
 	for _, c := range []struct {
 		name     string
@@ -158,26 +180,7 @@ func TestADigestGoesToAnAddressForAsLongAsItMay(t *testing.T) {
 				x.Recipients, x.Addresses, x.Window = []audit.Recipient{{Member: "contact"}}, []string{"a1", "nothing"}, audit.WindowTenMinutes
 				x.Channels = []audit.Channel{audit.ChannelInbox, audit.ChannelEmail, audit.ChannelSMS}
 			})
-			r.inbox.fail = func(time.Time, audit.Notice) error { // after the delivery was planned
-				if c.reminder != nil {
-					x, err := r.store.Reminder(ctx, org, "r1")
-					if err != nil {
-						return err
-					}
-					c.reminder(&x)
-					_, err = r.store.PutReminder(ctx, x)
-					return err
-				}
-				if c.address != nil {
-					c.address(&address)
-					_, err := r.store.PutAddress(ctx, address)
-					return err
-				}
-				if c.member != nil {
-					r.member(org, "contact", c.member)
-				}
-				return nil
-			}
+			r.inbox.fail = func(time.Time, audit.Notice) error { return r.meddle(address, c.reminder, c.address, c.member) } // after the delivery was planned
 			// Of mails the one to the address waits for the message in the Message Center.
 			r.mail.fail = func(now time.Time, n audit.Notice) error {
 				if n.Member.ID == "" && now.Sub(start) < time.Second && c.why != "" {
