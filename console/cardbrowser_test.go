@@ -43,6 +43,7 @@ func (g *rig) operations(look browser.Look) *browser.Page {
 const theCard = `document.querySelector("dialog.card[open] .member-card")`
 
 func TestANameIsTextOnItsCardWhateverItHolds(t *testing.T) {
+	t.Parallel()
 	g := newRig(t, 400)
 	for i, text := range hostileTexts {
 		name := text[:min(len(text), 200)]
@@ -122,6 +123,7 @@ func TestAClickWithCtrlOpensTheCardInANewTab(t *testing.T) {
 }
 
 func TestACardThatIsRefusedSaysSo(t *testing.T) {
+	t.Parallel()
 	g := newRig(t, 1000)
 	me := g.who(audit.RoleMember)
 	g.append([]*audit.Event{{ID: "mine", Time: g.clock.Now(), Log: audit.LogLogin, Action: "login.succeeded", Outcome: audit.OutcomeSuccess, Actor: audit.Actor{ID: me, Name: "Me", Type: "member"}}})
@@ -132,7 +134,10 @@ func TestACardThatIsRefusedSaysSo(t *testing.T) {
 		// A member's list names nobody else: the link is made to.
 		p.Value(fmt.Sprintf(`(document.querySelector("#rows a[data-member]").href = "/members/card/%s", true)`, g.who(audit.RoleCreator)), new(bool))
 		p.Click("#rows a[data-member]")
-		p.WaitText("dialog.card", "You see your own card only")
+		p.Wait("the card", theCard)
+		if said := p.Text("dialog.card .note"); said != "You see your own card only." {
+			t.Errorf("it says %q", said)
+		}
 		p.CheckAccess()
 		shot(p, "card-refused-"+look.String())
 	}

@@ -75,3 +75,18 @@ func TestAKeyThatThePageTakesTypesNothing(t *testing.T) {
 		t.Errorf("the field holds %q, at %s", got, page.Address())
 	}
 }
+
+func TestWhatIsReachedByTabIsPressedAndAFileSaved(t *testing.T) {
+	page := Start(t).Page(t, Look{Dark: true})
+	page.Prepare(`window.prepared = 1`)
+	page.Open(pageOf(t, `<a href="/elsewhere">Elsewhere</a> <a href="/unseen" style="visibility:hidden" id="unseen">Unseen</a> <a id="file" download="note.txt" href="data:text/plain,three%20words%20here">File</a>`))
+	page.Reach("#file")
+	name, content := page.Download(func() { page.Press(kb.Enter) })
+	if name != "note.txt" || string(content) != "three words here" {
+		t.Errorf("%s holds %q", name, content)
+	}
+	var prepared bool
+	if page.Value(`window.prepared === 1`, &prepared); !prepared {
+		t.Error("the page was not prepared")
+	}
+}
