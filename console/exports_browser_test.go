@@ -13,6 +13,7 @@ import (
 )
 
 func TestExportPagesAreFitForPeople(t *testing.T) {
+	t.Parallel()
 	g := newRig(t, 300)
 	me := g.who(audit.RoleCreator)
 	g.bulk(audit.ExportRows+6205, "u_many")

@@ -69,6 +69,7 @@ func look(p *browser.Page, state string) {
 }
 
 func TestEverythingNewIsSaidAloudInTheEnd(t *testing.T) {
+	t.Parallel()
 	g := newRig(t, 400)
 	p := g.live(browser.Look{})
 	if p.Nodes("#live [role=status]") != 1 {
@@ -120,6 +121,7 @@ func TestARefusedStreamIsTriedAgainByItself(t *testing.T) {
 }
 
 func TestAStreamThatIsRefusedAgainAndAgainIsGivenUpAndThePageSaysSo(t *testing.T) {
+	t.Parallel()
 	g := newRig(t, 400)
 	me := g.who(audit.RoleCreator)
 	for _, l := range []browser.Look{{}, {Width: 360, Dark: true}} {

@@ -251,6 +251,7 @@ func TestAFileThatIsNoneSaysWhy(t *testing.T) {
 }
 
 func TestALargeFileIsStoredWhole(t *testing.T) {
+	t.Parallel()
 	g := newRig(t, 0)
 	me := g.who(audit.RoleCreator)
 	var file strings.Builder
@@ -273,6 +274,7 @@ func TestALargeFileIsStoredWhole(t *testing.T) {
 }
 
 func TestMemberPagesAreFitForPeople(t *testing.T) {
+	t.Parallel()
 	g := newRig(t, 0)
 	me, id := g.who(audit.RoleSystemAdmin), g.who(audit.RoleMember)
 	g.see(me, map[string]string{"members": "/members", "members-none": "/members?q=zzzz", "member": "/members/" + id, "member-new": "/members/new",

@@ -39,6 +39,7 @@ func (g *rig) furnish(me string) string {
 }
 
 func TestEveryPageOfTheMessageCenterCanBeReadByAll(t *testing.T) {
+	t.Parallel()
 	g := newRig(t, 3000)
 	me := g.who(audit.RoleCreator)
 	id := g.furnish(me)
@@ -48,6 +49,7 @@ func TestEveryPageOfTheMessageCenterCanBeReadByAll(t *testing.T) {
 }
 
 func TestAReminderIsTriedAndMadeByMouse(t *testing.T) {
+	t.Parallel()
 	g := newRig(t, 3000)
 	me, other := g.who(audit.RoleCreator), g.enterprise.Members[7]
 	for _, look := range []browser.Look{{Zone: "Europe/Berlin"}, {Width: 360, Dark: true}} {

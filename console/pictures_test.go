@@ -12,6 +12,7 @@ import (
 // TestPicturesOfTheConsole opens the pages that the documents show. `make screenshots` names the folder into which it puts their pictures; they are of
 // the sample enterprise, on a day of its own, so that they change only when the pages do.
 func TestPicturesOfTheConsole(t *testing.T) {
+	t.Parallel()
 	g := newRig(t, 20_000)
 	me := g.who(audit.RoleCreator)
 	reminder := g.furnish(me)

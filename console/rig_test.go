@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -32,7 +34,8 @@ import (
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/valyala/fasthttp/stackless.funcWorker"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
-		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"),
+		goleak.Cleanup(func(code int) { removeFolders(); os.Exit(code) }))
 }
 
 // today is when all tests happen: a Friday.
@@ -67,13 +70,10 @@ type rig struct {
 func newRig(t *testing.T, events int) *rig {
 	t.Helper()
 	g := &rig{t: t, clock: &clock{now: today}, jobs: &fakeJobs{}, log: &lockedBuffer{}}
-	quiet := slog.New(slog.DiscardHandler)
-	var err error
-	g.index, err = indexsqlite.Open(t.Context(), t.TempDir(), indexsqlite.Options{Clock: g.clock.Now, Logger: quiet})
-	must(t, err)
-	g.store, err = storesqlite.Open(t.Context(), t.TempDir(), storesqlite.Options{Logger: quiet})
-	must(t, err)
-	g.populate(events)
+	g.enterprise = newEnterprise(events)
+	dir := t.TempDir()
+	must(t, os.CopyFS(dir, os.DirFS(populated(t, events))))
+	must(t, g.open(dir))
 	registry := prometheus.NewRegistry()
 	reads := erasure.NewReader(g.index, g.store, g.clock.Now)
 	g.server = api.New(api.Config{Metrics: api.NewMetrics(registry), Gatherer: registry, Events: reads, Erasures: reads, Ingester: g.index, Directory: g.store, Keys: g.store, Sessions: g.store, Addresses: g.store, Reminders: g.store, Deliveries: g.store,
@@ -87,16 +87,65 @@ func newRig(t *testing.T, events int) *rig {
 	return g
 }
 
+// open opens index and store in the folder.
+func (g *rig) open(dir string) (err error) {
+	quiet := slog.New(slog.DiscardHandler)
+	g.index, err = indexsqlite.Open(g.t.Context(), filepath.Join(dir, "index"), indexsqlite.Options{Clock: g.clock.Now, Logger: quiet})
+	if err != nil {
+		return err
+	}
+	g.store, err = storesqlite.Open(g.t.Context(), filepath.Join(dir, "store"), storesqlite.Options{Logger: quiet})
+	return err
+}
+
+func newEnterprise(events int) *sample.Enterprise {
+	e := sample.New(sample.Options{Count: max(1, events), Clock: func() time.Time { return today }})
+	for i := range e.Members {
+		e.Members[i].Version = 1
+	}
+	return e
+}
+
+// folders hold what rigs begin with, by the number of their events: it is made once and copied.
+var folders = struct {
+	sync.Mutex
+	of map[int]string
+}{of: map[int]string{}}
+
+// populated returns a folder of index and store with the sample enterprise in them.
+func populated(t *testing.T, events int) string {
+	t.Helper()
+	folders.Lock()
+	defer folders.Unlock()
+	if dir, ok := folders.of[events]; ok {
+		return dir
+	}
+	dir, err := os.MkdirTemp("", "audittrail-console-")
+	must(t, err)
+	g := &rig{t: t, clock: &clock{now: today}, enterprise: newEnterprise(events)}
+	must(t, g.open(dir))
+	g.populate(events)
+	must(t, g.store.Close())
+	must(t, g.index.Close())
+	folders.of[events] = dir
+	return dir
+}
+
+func removeFolders() {
+	for _, dir := range folders.of {
+		_ = os.RemoveAll(dir)
+	}
+}
+
 func (g *rig) populate(events int) {
 	g.t.Helper()
 	ctx := g.t.Context()
-	g.enterprise = sample.New(sample.Options{Count: max(1, events), Clock: g.clock.Now})
 	_, err := g.store.PutOrganization(ctx, g.enterprise.Organization)
 	must(g.t, err)
 	records := make([]store.Record, len(g.enterprise.Members))
-	for i := range g.enterprise.Members {
-		g.enterprise.Members[i].Version = 1
-		records[i].Member = &g.enterprise.Members[i]
+	for i, m := range g.enterprise.Members {
+		m.Version = 1
+		records[i].Member = &m
 	}
 	for some := range slices.Chunk(records, 1000) {
 		must(g.t, g.store.PutRecords(ctx, some))

@@ -36,11 +36,13 @@ func (g *rig) appendHostile() {
 }
 
 func TestListsOfTheTrailAreFitForPeople(t *testing.T) {
+	t.Parallel()
 	g := newRig(t, 400)
 	me := g.who(audit.RoleCreator)
 	g.appendHostile()
-	g.see(me, map[string]string{"operations": "/operation-logs", "logins": "/login-history?outcome=failure&when=30d", "products": "/product-logs",
-		"search": "/operation-logs?q=contacts+-outcome%3Asuccess&range=contacts&own=show", "empty": "/operation-logs?q=nothing-has-this&ip=203.0.113.7",
+	// Some rows are as good as many, and axe-core takes its time over each.
+	g.see(me, map[string]string{"operations": "/operation-logs?limit=15", "logins": "/login-history?outcome=failure&when=30d&limit=15", "products": "/product-logs?limit=15",
+		"search": "/operation-logs?q=contacts+-outcome%3Asuccess&range=contacts&own=show&limit=15", "empty": "/operation-logs?q=nothing-has-this&ip=203.0.113.7",
 		"event": "/operation-logs?event=hostile-1&q=wordwithoutend*+OR+hostile", "alone": "/events/hostile-0"})
 	g.see(g.who(audit.RoleMember), map[string]string{"own": "/login-history"})
 }
