@@ -32,7 +32,11 @@ func (g *rig) session(member string) string {
 // AUDITTRAIL_SHOTS names a folder for pictures of all six looks.
 func (g *rig) see(member string, pages map[string]string) {
 	g.t.Helper()
-	p := g.tab(browser.Look{}, member)
+	g.seeIn(g.tab(browser.Look{}, member), pages)
+}
+
+func (g *rig) seeIn(p *browser.Page, pages map[string]string) {
+	g.t.Helper()
 	for name, path := range pages {
 		p.Look(browser.Look{})
 		p.Open(g.base + path)
