@@ -65,27 +65,33 @@ const prepareAtOnce = 128
 
 func prepare(ctx context.Context, events []*audit.Event, imported, fullText bool) (*batch, error) {
 	b := &batch{rows: make([]row, len(events)), imported: imported}
+	if err := fillAll(ctx, b.rows, events, fullText); err != nil {
+		return nil, err
+	}
+	b.arrange()
+	return b, nil
+}
+
+// fillAll makes the rows of the events, on all processors where they are many.
+func fillAll(ctx context.Context, rows []row, events []*audit.Event, fullText bool) error {
 	if len(events) <= prepareAtOnce { // another goroutine would cost more than it takes off this one
-		fill(b.rows, events, fullText)
-		b.arrange()
-		return b, nil
+		fill(rows, events, fullText)
+		return nil
 	}
 	var wg sync.WaitGroup
+	defer wg.Wait()
 	workers := make(semaphore, runtime.GOMAXPROCS(0))
 	for from := 0; from < len(events); from += prepareAtOnce {
 		if err := workers.acquire(ctx); err != nil {
-			wg.Wait()
-			return nil, err
+			return err
 		}
 		wg.Go(func() {
 			defer workers.release()
 			to := min(from+prepareAtOnce, len(events))
-			fill(b.rows[from:to], events[from:to], fullText)
+			fill(rows[from:to], events[from:to], fullText)
 		})
 	}
-	wg.Wait()
-	b.arrange()
-	return b, nil
+	return nil
 }
 
 // tokenizers are kept: most calls make one event ready.
@@ -121,30 +127,43 @@ func (r *row) fill(e *audit.Event, fullText bool, t *tokenizer) {
 	}
 }
 
-// prepared is what Prepare made of the events of one call.
+// prepared is what Prepare made of the events of one call: no rows where these are many.
 type prepared struct {
 	events []*audit.Event
 	rows   []row
 }
 
 // Prepare does for AppendPrepared what of an Append costs processor time and needs neither the writer nor the other events of a commit. Whoever merges
-// the events of several requests calls it for each of them beside the commit under way. The events must stay as they are until they are appended.
+// the events of several requests calls it for each of them beside the commit under way. Of many events it leaves that to AppendPrepared, which has all
+// processors do it. The events must stay as they are until they are appended.
 func (x *Index) Prepare(events []*audit.Event) any {
-	p := &prepared{events: events, rows: make([]row, len(events))}
-	fill(p.rows, events, !x.options.DisableFullText)
+	p := &prepared{events: events}
+	if len(events) <= prepareAtOnce {
+		p.rows = make([]row, len(events))
+		fill(p.rows, events, !x.options.DisableFullText)
+	}
 	return p
 }
 
 // AppendPrepared is Append of all events that the parts, which Prepare has made, were made of, in their order. The same parts may be given again.
 func (x *Index) AppendPrepared(ctx context.Context, organization string, parts []any) ([]audit.AppendStatus, error) {
-	b := &batch{}
 	var events []*audit.Event
 	for _, part := range parts {
-		p := part.(*prepared)
-		events = append(events, p.events...)
-		b.rows = append(b.rows, p.rows...)
+		events = append(events, part.(*prepared).events...)
 	}
-	return x.store(ctx, organization, events, func(context.Context) (*batch, error) {
+	return x.store(ctx, organization, events, func(limited context.Context) (*batch, error) {
+		b := &batch{rows: make([]row, len(events))}
+		at := 0
+		for _, part := range parts {
+			p := part.(*prepared)
+			rows := b.rows[at : at+len(p.events)]
+			if copy(rows, p.rows) < len(rows) {
+				if err := fillAll(limited, rows, p.events, !x.options.DisableFullText); err != nil {
+					return nil, err
+				}
+			}
+			at += len(rows)
+		}
 		b.arrange()
 		return b, nil
 	})

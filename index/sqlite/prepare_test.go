@@ -55,3 +55,21 @@ func TestPreparedEventsMayBeAppendedAgainAndAreDuplicatesThen(t *testing.T) {
 	}
 	mustVerify(t, x, 2)
 }
+
+func TestManyPreparedEventsAreStoredBesideFewOnes(t *testing.T) {
+	x := openTest(t, t.TempDir(), Options{})
+	at := time.Date(2026, 11, 5, 8, 0, 0, 0, time.UTC)
+	var parts []any
+	for part, n := range []int{1, 3 * prepareAtOnce, prepareAtOnce, prepareAtOnce + 1} {
+		var events []*audit.Event
+		for i := range n {
+			events = append(events, testEvent(fmt.Sprint(part, "-", i), at))
+		}
+		parts = append(parts, x.Prepare(events))
+	}
+	statuses, err := x.AppendPrepared(t.Context(), "acme", parts)
+	if err != nil || len(statuses) != 5*prepareAtOnce+2 || slices.Contains(statuses, audit.StatusDuplicate) {
+		t.Fatalf("%d statuses, %v", len(statuses), err)
+	}
+	mustVerify(t, x, 5*prepareAtOnce+2)
+}
