@@ -23,3 +23,18 @@ func TestPagesAsideAreFitForPeople(t *testing.T) {
 	me := g.who(audit.RoleCreator)
 	g.see(me, map[string]string{"overview": "/operation-logs/overview", "card": "/members/card/" + me})
 }
+
+// TestTheContractIsReadOnAPhone too: it is the longest page there is, so that axe-core sees it at one width.
+func TestTheContractIsReadOnAPhone(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, 0)
+	p := browser.Start(t).Page(t, browser.Look{Width: 360})
+	p.Open(g.base + "/docs")
+	p.CheckAccess()
+	shot(p, "docs-360-light")
+	p.Look(browser.Look{Width: 360, Dark: true})
+	p.CheckColours()
+	if p.Nodes("main h1") != 1 {
+		t.Error("what is the page about, and what of it is around that, cannot be told apart")
+	}
+}
