@@ -103,15 +103,24 @@ func (a *Reminders) saveCodeOnce(ctx context.Context, ref AddressCodeRef, status
 // answersFor returns the member who added an address, or says why nothing may be sent on their behalf any more.
 func (a *Reminders) answersFor(ctx context.Context, address audit.OtherAddress) (member audit.Member, skip string, err error) {
 	member, err = a.Records.Member(ctx, address.Organization, address.AddedBy)
-	switch {
-	case err != nil && audit.CodeOf(err) != audit.CodeNotFound:
-		return member, "", err
-	case err != nil || !member.Included():
-		return member, "who added the address is no longer an active member", nil
-	case member.Principal().Allow(audit.ScopeReminders) != nil:
-		return member, "the role of who added the address no longer allows reminders", nil
+	if audit.CodeOf(err) == audit.CodeNotFound {
+		member, err = audit.Member{}, nil // as one who is not active
 	}
-	return member, "", nil
+	if err != nil {
+		return member, "", err
+	}
+	return member, mayAnswer(member), nil
+}
+
+// mayAnswer says why nothing may be sent any more to an address that the member added; "" where it may.
+func mayAnswer(member audit.Member) string {
+	switch {
+	case !member.Included():
+		return "who added the address is no longer an active member"
+	case member.Principal().Allow(audit.ScopeReminders) != nil:
+		return "the role of who added the address no longer allows reminders"
+	}
+	return ""
 }
 
 // toAddresses are the deliveries of a digest to other addresses, each by the channel of its kind where the reminder uses that. A test goes to whoever asked for
