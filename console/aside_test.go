@@ -11,6 +11,7 @@ import (
 // TestPagesAsideAreFitForPeople is of those that nobody comes for: who is not signed in, may not, or followed a link that leads nowhere.
 func TestPagesAsideAreFitForPeople(t *testing.T) {
 	t.Parallel()
+	browser.Start(t)
 	g := newRig(t, 400)
 	stranger := browser.Start(t).Page(t, browser.Look{})
 	g.seeIn(stranger, map[string]string{"sign-in": "/sign-in", "sign-in-link": "/sign-in?link=once", "sign-in-next": "/exports"})
@@ -27,6 +28,7 @@ func TestPagesAsideAreFitForPeople(t *testing.T) {
 // TestTheContractIsReadOnAPhone too: it is the longest page there is, so that axe-core sees it at one width.
 func TestTheContractIsReadOnAPhone(t *testing.T) {
 	t.Parallel()
+	browser.Start(t)
 	g := newRig(t, 0)
 	p := browser.Start(t).Page(t, browser.Look{Width: 360})
 	p.Open(g.base + "/docs")

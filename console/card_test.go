@@ -96,6 +96,7 @@ func TestWhatIsNewAnnouncesItselfAndMovesNothing(t *testing.T) {
 }
 
 func TestACardLeadsToTheSignInWhereTheSessionEnded(t *testing.T) {
+	browser.Start(t)
 	g := newRig(t, 400)
 	p := g.tab(browser.Look{}, g.who(audit.RoleCreator))
 	p.Open(g.base + "/operation-logs")

@@ -44,6 +44,7 @@ const theCard = `document.querySelector("dialog.card[open] .member-card")`
 
 func TestANameIsTextOnItsCardWhateverItHolds(t *testing.T) {
 	t.Parallel()
+	browser.Start(t)
 	g := newRig(t, 400)
 	for i, text := range hostileTexts {
 		name := text[:min(len(text), 200)]
@@ -124,6 +125,7 @@ func TestAClickWithCtrlOpensTheCardInANewTab(t *testing.T) {
 
 func TestACardThatIsRefusedSaysSo(t *testing.T) {
 	t.Parallel()
+	browser.Start(t)
 	g := newRig(t, 1000)
 	me := g.who(audit.RoleMember)
 	g.append([]*audit.Event{{ID: "mine", Time: g.clock.Now(), Log: audit.LogLogin, Action: "login.succeeded", Outcome: audit.OutcomeSuccess, Actor: audit.Actor{ID: me, Name: "Me", Type: "member"}}})

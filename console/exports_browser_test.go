@@ -14,6 +14,7 @@ import (
 
 func TestExportPagesAreFitForPeople(t *testing.T) {
 	t.Parallel()
+	browser.Start(t)
 	g := newRig(t, 300)
 	me := g.who(audit.RoleCreator)
 	g.bulk(audit.ExportRows+6205, "u_many")
@@ -37,6 +38,7 @@ func TestExportPagesAreFitForPeople(t *testing.T) {
 }
 
 func TestAnExportIsWatchedFromStartToDownload(t *testing.T) {
+	browser.Start(t)
 	g := newRig(t, 300)
 	p := g.tab(browser.Look{}, g.who(audit.RoleCreator))
 	p.Open(g.base + "/exports/new?log=operation")
@@ -57,6 +59,7 @@ func TestAnExportIsWatchedFromStartToDownload(t *testing.T) {
 }
 
 func TestOnePressOfExportIsOneHoweverOftenItIsPressed(t *testing.T) {
+	browser.Start(t)
 	g := newRig(t, 300)
 	p := g.tab(browser.Look{}, g.who(audit.RoleCreator))
 	p.Open(g.base + "/exports/new?log=operation")

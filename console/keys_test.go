@@ -177,6 +177,7 @@ func TestHoldersAreOfferedWhileOneTypes(t *testing.T) {
 
 func TestKeyPagesAreFitForPeople(t *testing.T) {
 	t.Parallel()
+	browser.Start(t)
 	g := newRig(t, 0)
 	me := g.who(audit.RoleCreator)
 	g.makeKey(me, url.Values{"name": {"Collector of the data center in Frankfurt " + strings.Repeat("wordwithoutend", 8)}, "scopes": {"events:write", "events:read", "exports", "reminders", "members"}, "expiry": {"never"}})

@@ -70,6 +70,7 @@ func look(p *browser.Page, state string) {
 
 func TestEverythingNewIsSaidAloudInTheEnd(t *testing.T) {
 	t.Parallel()
+	browser.Start(t)
 	g := newRig(t, 400)
 	p := g.live(browser.Look{})
 	if p.Nodes("#live [role=status]") != 1 {
@@ -122,6 +123,7 @@ func TestARefusedStreamIsTriedAgainByItself(t *testing.T) {
 
 func TestAStreamThatIsRefusedAgainAndAgainIsGivenUpAndThePageSaysSo(t *testing.T) {
 	t.Parallel()
+	browser.Start(t)
 	g := newRig(t, 400)
 	me := g.who(audit.RoleCreator)
 	for _, l := range []browser.Look{{}, {Width: 360, Dark: true}} {

@@ -18,6 +18,7 @@ const (
 // TestAListOfAHundredRowsIsDrawnWithoutALongTask looks for long tasks while a list of 100 rows takes the place of another. How long a task is depends on
 // what else the machine does, so the best of five tries counts.
 func TestAListOfAHundredRowsIsDrawnWithoutALongTask(t *testing.T) {
+	browser.Start(t)
 	g := newRig(t, 3000)
 	p := g.tab(browser.Look{}, g.who(audit.RoleCreator))
 	p.Open(g.base + "/login-history?limit=100")

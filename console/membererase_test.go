@@ -49,6 +49,7 @@ func TestAPersonIsErasedByAFormThatAsksForTheirID(t *testing.T) {
 }
 
 func TestTheQuestionBeforeAnErasureIsForEverybody(t *testing.T) {
+	browser.Start(t)
 	g := newRig(t, 0)
 	admin, member := g.who(audit.RoleSystemAdmin), g.who(audit.RoleMember)
 	for _, look := range []browser.Look{{}, {Width: 360, Dark: true}} {

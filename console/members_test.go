@@ -275,6 +275,7 @@ func TestALargeFileIsStoredWhole(t *testing.T) {
 
 func TestMemberPagesAreFitForPeople(t *testing.T) {
 	t.Parallel()
+	browser.Start(t)
 	g := newRig(t, 0)
 	me, id := g.who(audit.RoleSystemAdmin), g.who(audit.RoleMember)
 	g.see(me, map[string]string{"members": "/members", "members-none": "/members?q=zzzz", "member": "/members/" + id, "member-new": "/members/new",

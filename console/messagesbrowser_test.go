@@ -40,6 +40,7 @@ func (g *rig) furnish(me string) string {
 
 func TestEveryPageOfTheMessageCenterCanBeReadByAll(t *testing.T) {
 	t.Parallel()
+	browser.Start(t)
 	g := newRig(t, 3000)
 	me := g.who(audit.RoleCreator)
 	id := g.furnish(me)
@@ -50,6 +51,7 @@ func TestEveryPageOfTheMessageCenterCanBeReadByAll(t *testing.T) {
 
 func TestAReminderIsTriedAndMadeByMouse(t *testing.T) {
 	t.Parallel()
+	browser.Start(t)
 	g := newRig(t, 3000)
 	me, other := g.who(audit.RoleCreator), g.enterprise.Members[7]
 	for _, look := range []browser.Look{{Zone: "Europe/Berlin"}, {Width: 360, Dark: true}} {
@@ -113,6 +115,7 @@ func TestAReminderIsMadeByTheKeyboardAlone(t *testing.T) {
 }
 
 func TestAWrongFormPutsTheFocusOnWhatIsWrongFirst(t *testing.T) {
+	browser.Start(t)
 	g := newRig(t, 0)
 	p := g.tab(browser.Look{Width: 360}, g.who(audit.RoleCreator))
 	p.Expect(422)

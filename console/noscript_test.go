@@ -10,6 +10,7 @@ import (
 )
 
 func TestPagesCanBeReadAndFilteredWithJavaScriptOff(t *testing.T) {
+	browser.Start(t)
 	g := newRig(t, 2000)
 	me := g.who(audit.RoleCreator)
 	reminder := g.furnish(me)

@@ -13,6 +13,7 @@ import (
 // the sample enterprise, on a day of its own, so that they change only when the pages do.
 func TestPicturesOfTheConsole(t *testing.T) {
 	t.Parallel()
+	browser.Start(t)
 	g := newRig(t, 20_000)
 	me := g.who(audit.RoleCreator)
 	reminder := g.furnish(me)

@@ -37,6 +37,7 @@ func (g *rig) appendHostile() {
 
 func TestListsOfTheTrailAreFitForPeople(t *testing.T) {
 	t.Parallel()
+	browser.Start(t)
 	g := newRig(t, 400)
 	me := g.who(audit.RoleCreator)
 	g.appendHostile()

@@ -36,7 +36,7 @@ var shared struct {
 }
 
 // Start returns the browser of this test binary, which is started when the first test asks and ended after the last that uses it. Where there is none, the
-// test is skipped with one line that says what to install; with CI set it fails. With -short it is skipped too.
+// test is skipped with one line that says what to install; with CI set it fails. With -short it is skipped too: ask before anything is made ready that takes time.
 func Start(t testing.TB) *Browser {
 	t.Helper()
 	if testing.Short() {
