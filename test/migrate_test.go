@@ -34,7 +34,7 @@ func killDuring(t *testing.T, env []string, after func() time.Duration, args ...
 			return
 		case <-p.done:
 			if p.err != nil {
-				t.Fatalf("%v\n%s", p.err, p.stderr.String())
+				t.Fatalf("%v\n%s%s", p.err, p.stdout.String(), p.stderr.String())
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"testing"
@@ -72,5 +73,31 @@ func TestAnElasticsearchThatAServerWorksOnIsRefused(t *testing.T) {
 	to.receive("acme", []*audit.Event{{ID: "own", Time: start, Log: audit.LogLogin, Action: "login.failed", Actor: audit.Actor{ID: "x"}}}, 1)
 	if _, err = run(t.Context(), from.place("a"), to.place("b")); audit.CodeOf(err) != audit.CodeConflict {
 		t.Errorf("the error is %v", err)
+	}
+}
+
+func TestWhatWasReceivedSecondsAgoIsMovedToElasticsearchWithItsCheckpoints(t *testing.T) {
+	c := &clock{now: start}
+	from, to := newSide(t, c), newElastic(t, c)
+	from.fill("acme", 10, 5, 10)
+	events := sampled("acme", 4910)[10:]
+	for _, part := range [][]*audit.Event{events[:4800], events[4800:]} {
+		c.now = c.now.Add(10 * time.Millisecond)
+		must[[]audit.AppendStatus](t)(from.index.Append(t.Context(), "acme", part))
+	}
+	from.ok(from.store.SaveCheckpoint(t.Context(), "acme", "dispatch", from.checkpoint("acme", 4810)))
+	waited := time.Duration(0)
+	report, err := run(t.Context(), from.place("a"), to.place("b"), func(m *mover) {
+		m.page, m.settling, m.Clock = pageSize, settling, c.Now
+		m.pause = func(_ context.Context, d time.Duration) error {
+			waited += d
+			c.now = c.now.Add(d)
+			return nil
+		}
+	})
+	wantSame(t, report, err)
+	wantMoved(t, from, to, "acme")
+	if waited <= 0 || waited > settling {
+		t.Errorf("waited for %s, want no longer than %s", waited, settling)
 	}
 }

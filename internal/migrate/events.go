@@ -18,13 +18,20 @@ func (m *mover) events(ctx context.Context, o *moved) error {
 	if err != nil {
 		return err
 	}
-	for {
+	for settled := false; ; {
 		page, err := m.nextPage(ctx, o, standing)
 		if err != nil {
 			return err
 		}
 		if len(page.Events) == 0 && !page.More {
-			break
+			if settled {
+				break
+			}
+			if err := m.settle(ctx, o); err != nil {
+				return err
+			}
+			settled = true
+			continue
 		}
 		if err := m.importPage(ctx, o, page); err != nil {
 			return err
@@ -32,6 +39,16 @@ func (m *mover) events(ctx context.Context, o *moved) error {
 		m.tell(StepCopy, o.id)
 	}
 	return m.turnRest(ctx, o, standing)
+}
+
+// settle waits until what was received last is old enough for both tails to show all of it: of very many events of the last seconds an engine may hold some
+// back, which would be left behind, or taken for seen by a checkpoint.
+func (m *mover) settle(ctx context.Context, o *moved) error {
+	left := o.note.Latest.Add(m.settling).Sub(m.Clock())
+	if left <= 0 {
+		return nil
+	}
+	return m.pause(ctx, min(left, m.settling))
 }
 
 // importEvents passes events to the target, whose end is then behind them.
@@ -54,6 +71,9 @@ func (m *mover) importPage(ctx context.Context, o *moved, page audit.TailPage) e
 		return err
 	}
 	n := int64(len(page.Events))
+	if n > 0 {
+		o.note.Latest = page.Events[n-1].ReceivedAt
+	}
 	o.note.From, o.note.Events = page.Checkpoint, o.note.Events+n
 	m.done, m.now, m.report.Copied = m.done+n, m.now+n, m.report.Copied+n
 	return m.saveNote(ctx, o)

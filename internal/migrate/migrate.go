@@ -103,6 +103,9 @@ func (r Report) Differences() int {
 	return n
 }
 
+// settling is for how long after an event was received an engine may hold it back at most: Elasticsearch 7 s, of more than 4,096 events that young.
+const settling = 10 * time.Second
+
 // pageSize is how many events are copied at a time, and how many are read.
 const pageSize = 2000 // an event may have 64 KiB, and three pages may be in memory at once
 
@@ -117,7 +120,8 @@ type mover struct {
 	total    int64 // events of the source
 	done     int64 // of them, those that are copied, or of both sides, those that are compared
 	now      int64
-	page     int // pageSize but in tests
+	page     int           // pageSize but in tests
+	settling time.Duration // the constant but in tests
 	// pause waits before a call is made again.
 	pause func(ctx context.Context, d time.Duration) error
 }
@@ -149,7 +153,7 @@ func newMover(opts Options) (*mover, error) {
 	if !ok {
 		return nil, audit.Errorf(audit.CodeInvalid, "%s cannot take in what another index received", opts.To.Name)
 	}
-	return &mover{Options: opts, importer: importer, report: Report{From: opts.From.Name, To: opts.To.Name, Rows: []Row{}}, page: pageSize, pause: wait}, nil
+	return &mover{Options: opts, importer: importer, report: Report{From: opts.From.Name, To: opts.To.Name, Rows: []Row{}}, page: pageSize, settling: settling, pause: wait}, nil
 }
 
 func (m *mover) run(ctx context.Context) (Report, error) {

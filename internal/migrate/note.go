@@ -23,8 +23,9 @@ type note struct {
 	// From is the source's checkpoint behind the last event that is in the target, and Behind the target's behind the same.
 	From   string `json:"from"`
 	Behind string `json:"behind"`
-	// Events is how many were passed to the target.
-	Events int64 `json:"events"`
+	// Events is how many were passed to the target, and Latest when the last of them was received.
+	Events int64     `json:"events"`
+	Latest time.Time `json:"latest,omitzero"`
 	// Checkpoints are those of the source that are turned into the target's, by name.
 	Checkpoints map[string]turned `json:"checkpoints,omitempty"`
 	// Done is when all was there; zero: never yet.

@@ -276,7 +276,7 @@ func run(ctx context.Context, from, to Place, change ...func(*mover)) (Report, e
 	if err != nil {
 		return Report{}, err
 	}
-	m.page = 7
+	m.page, m.settling = 7, 0
 	for _, c := range change {
 		c(m)
 	}
