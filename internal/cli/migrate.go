@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/audittrail/audittrail/internal/app"
@@ -46,9 +47,11 @@ func (c *migrateCommand) Run(e *env) (err error) {
 	if err := apart(&from, &to); err != nil {
 		return usageError{err}
 	}
-	// Time stands still: what passed the horizon meanwhile would be on one side only.
-	started := now().Truncate(time.Millisecond)
-	opts := app.Options{Logger: e.logger(c.Log), Clock: func() time.Time { return started }, Version: e.version}
+	// Time stands still, but for when both sides come up to it together: what passed the horizon meanwhile would be on one side only.
+	var stands atomic.Pointer[time.Time]
+	advance := func() { at := now().Truncate(time.Millisecond); stands.Store(&at) }
+	advance()
+	opts := app.Options{Logger: e.logger(c.Log), Clock: func() time.Time { return *stands.Load() }, Version: e.version}
 	source, closeSource, err := app.OpenPlace(e.ctx, c.From, &from, opts, true)
 	if err != nil {
 		return fmt.Errorf("--from: %w", err)
@@ -61,7 +64,7 @@ func (c *migrateCommand) Run(e *env) (err error) {
 	defer func() { err = errors.Join(err, closeTarget()) }()
 
 	shown := &migrateProgress{env: e}
-	report, err := migrate.Run(e.ctx, migrate.Options{From: source, To: target, KeepSecrets: c.KeepSecrets, Clock: now, Progress: shown.tell, Logger: opts.Logger})
+	report, err := migrate.Run(e.ctx, migrate.Options{From: source, To: target, KeepSecrets: c.KeepSecrets, Clock: now, Advance: advance, Progress: shown.tell, Logger: opts.Logger})
 	shown.end()
 	if e.ctx.Err() != nil {
 		return fmt.Errorf("%w: how far it came is noted in the target, and the same command continues there", context.Cause(e.ctx))

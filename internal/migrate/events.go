@@ -44,11 +44,15 @@ func (m *mover) events(ctx context.Context, o *moved) error {
 // settle waits until what was received last is old enough for both tails to show all of it: of very many events of the last seconds an engine may hold some
 // back, which would be left behind, or taken for seen by a checkpoint.
 func (m *mover) settle(ctx context.Context, o *moved) error {
-	left := o.note.Latest.Add(m.settling).Sub(m.Clock())
-	if left <= 0 {
-		return nil
+	if left := o.note.Latest.Add(m.settling).Sub(m.Clock()); left > 0 {
+		if err := m.pause(ctx, min(left, m.settling)); err != nil {
+			return err
+		}
 	}
-	return m.pause(ctx, min(left, m.settling))
+	if m.Advance != nil {
+		m.Advance()
+	}
+	return nil
 }
 
 // importEvents passes events to the target, whose end is then behind them.

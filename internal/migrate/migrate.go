@@ -59,6 +59,8 @@ type Options struct {
 	KeepSecrets bool
 	// Clock says when a run ended; nil means time.Now.
 	Clock func() time.Time
+	// Advance lets the time by which both places read come up to now, where it stands still else; nil: it passes by itself.
+	Advance func()
 	// Progress is told how far the run is, from one goroutine at a time; may be nil.
 	Progress func(Progress)
 	Logger   *slog.Logger
