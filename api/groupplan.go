@@ -34,7 +34,7 @@ func (s *Server) planGroup(r *request, d *groupDraft) (*groupPlan, error) {
 	p := &groupPlan{draft: d}
 	touched := map[string]audit.Member{}
 	if d.all || d.group.Former != "" {
-		err := s.eachInGroup(r, d.group, func(m audit.Member) error {
+		err := s.eachOfDepartments(r, d.group.Departments(), func(m audit.Member) error {
 			if touched[m.ID] = m; len(touched) > audit.MaxGroupMembers {
 				return tooManyMembers("has more than")
 			}
@@ -68,11 +68,7 @@ func tooManyMembers(verb string) error {
 	return audit.InvalidField("members", "the group %s %d, which is the most that is changed as a group", verb, audit.MaxGroupMembers)
 }
 
-// eachInGroup visits the members of a group who are not deleted, by id.
-func (s *Server) eachInGroup(r *request, g audit.Group, visit func(audit.Member) error) error {
-	return s.eachOfDepartments(r, g.Departments(), visit)
-}
-
+// eachOfDepartments visits the members of departments who are not deleted, by id.
 func (s *Server) eachOfDepartments(r *request, names []string, visit func(audit.Member) error) error {
 	filter := audit.MemberFilter{Departments: names, Present: true, Limit: audit.MaxPage}
 	for {

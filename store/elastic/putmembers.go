@@ -76,7 +76,7 @@ func replacement(there *stored, m audit.Member) (w write, alone bool, err error)
 	if !maps.EqualFunc(held, claims(m), same) {
 		return w, true, nil
 	}
-	normalize(&m.UpdatedAt)
+	normalize(&m.UpdatedAt, &m.ErasedAt)
 	m.Version++
 	d := memberDocument(m)
 	d.Version = m.Version

@@ -53,7 +53,7 @@ func (s *Store) PutMembers(ctx context.Context, organization string, members []a
 
 // putIn writes one member of a transaction, as put does; false: another writer was first, or another member has the name.
 func putIn(ctx context.Context, tx *sql.Tx, m audit.Member) (bool, error) {
-	normalize(&m.UpdatedAt)
+	normalize(&m.UpdatedAt, &m.ErasedAt)
 	statement, args, err := replacement(m)
 	if err == nil {
 		err = apart(statement, args)
