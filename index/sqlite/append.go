@@ -138,7 +138,7 @@ func (m *month) store(ctx context.Context, b *batch, g *group) error {
 		return err
 	}
 	err := h.writer.transaction("BEGIN IMMEDIATE", func() error {
-		if err := h.insert(ctx, b, g, m.index.options.DisableFullText); err != nil {
+		if err := m.insert(ctx, h, b, g); err != nil {
 			return err
 		}
 		if err := h.facts.flush(h.writer, m.index.codec); err != nil {
@@ -157,7 +157,10 @@ func (m *month) store(ctx context.Context, b *batch, g *group) error {
 	m.lastReceived.Store(max(m.lastReceived.Load(), b.stamp))
 	m.lastCommit.Store(max(m.lastCommit.Load(), b.commit))
 	m.remember(g)
-	m.segments.Add(1)
+	m.pending.Store(int64(len(h.pending)))
+	if len(h.pending) == 0 {
+		m.segments.Add(1)
+	}
 	m.index.maintenance.note(m)
 	return nil
 }
@@ -176,50 +179,61 @@ func (m *month) ready(h *handle) error {
 		return err
 	}
 	h.facts, h.sealed = facts, blocks != 0
+	if err := m.loadPending(h); err != nil {
+		h.facts = nil
+		return err
+	}
 	return m.countSegments(h)
 }
 
 // checkEvery is how many rows are written between two looks at the context.
 const checkEvery = 256
 
-// insert writes ids by hash, then events and text by rowid, which keeps each table's pages and the hash table of fts in order.
-func (h *handle) insert(ctx context.Context, b *batch, g *group, noText bool) error {
-	for i, r := range g.byHash {
-		if i%checkEvery == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if r.duplicate {
-			continue
-		}
-		n, err := h.writer.exec("INSERT OR IGNORE INTO ids VALUES(?,?)", r.hash[:], r.rowid)
-		if err != nil {
-			return err
-		}
-		r.duplicate = n == 0
+// insert stores the rows of the group. Few of them wait in the newest chunk, until that is full or nothing else is to do, before they are put into ids
+// and fts, where each by itself costs pages that many share. Those that wait are pending.
+func (m *month) insert(ctx context.Context, h *handle, b *batch, g *group) error {
+	if h.facts.tail.n()+len(g.arrival) >= tailRows {
+		return m.insertAll(ctx, h, b, g)
+	}
+	if err := m.markDuplicates(ctx, h, g); err != nil {
+		return err
 	}
 	if err := h.insertEvents(ctx, b, g); err != nil {
 		return err
 	}
-	for i, r := range g.byRow {
-		if noText {
-			break
-		}
-		if i%checkEvery == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if r.duplicate {
-			continue
-		}
-		if _, err := h.writer.exec("INSERT INTO fts(rowid, text, actor, target) VALUES(?,?,?,?)", r.rowid, r.text.text, r.text.actor, r.text.target); err != nil {
-			return err
+	h.addFacts(g)
+	for _, r := range g.arrival {
+		if !r.duplicate {
+			kept := *r // the batch is its caller's
+			kept.body = nil
+			h.pending[r.hash] = &kept
 		}
 	}
+	return nil
+}
+
+// insertAll stores the rows of the group everywhere, and what is pending with them.
+func (m *month) insertAll(ctx context.Context, h *handle, b *batch, g *group) error {
+	pending := h.pendingRows()
+	if err := h.insertIDs(ctx, pending); err != nil {
+		return err
+	}
+	if err := h.insertIDs(ctx, g.byHash); err != nil {
+		return err
+	}
+	if err := h.insertEvents(ctx, b, g); err != nil {
+		return err
+	}
+	h.addFacts(g)
+	return m.insertText(ctx, h, append(pending, g.byRow...))
+}
+
+func (h *handle) addFacts(g *group) {
 	for _, r := range g.arrival {
 		if !r.duplicate {
 			h.facts.tail.add(r.rowid, r.kind, r.actor, r.ip, r.commit, r.received)
 		}
 	}
-	return nil
 }
 
 func (h *handle) insertEvents(ctx context.Context, b *batch, g *group) error {
@@ -247,6 +261,7 @@ func (h *handle) insertEvents(ctx context.Context, b *batch, g *group) error {
 			continue
 		}
 		moved = true
+		// Of rows that are pending afterwards ids hold nothing yet.
 		if _, err := h.writer.exec("UPDATE ids SET r=? WHERE h=?", r.rowid, r.hash[:]); err != nil {
 			return err
 		}

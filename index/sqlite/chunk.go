@@ -26,6 +26,7 @@ type header struct {
 	minRow, maxRow       int64
 	minCommit, maxCommit int64
 	maxReceived          int64
+	found                int // so many of its rows, from the first on, are in ids and fts
 }
 
 // dictionary holds the distinct values of a chunk; its rows name them by index.

@@ -33,6 +33,9 @@ func (m *month) findDuplicates(ctx context.Context, b *batch) error {
 		return err
 	}
 	defer m.leave()
+	if err := m.ready(h); err != nil {
+		return err
+	}
 	if m.seen == nil && m.lookups > bloomAfter {
 		if err := m.buildBloom(ctx, h); err != nil {
 			return err
@@ -59,11 +62,10 @@ func (m *month) findDuplicates(ctx context.Context, b *batch) error {
 			if i%checkEvery == 0 && ctx.Err() != nil {
 				return ctx.Err()
 			}
-			n, err := h.writer.integer(noContext, "SELECT 1 FROM ids WHERE h=?", r.hash[:])
-			if err != nil {
+			var err error
+			if r.duplicate, err = m.holds(h, r); err != nil {
 				return err
 			}
-			r.duplicate = n == 1
 		}
 		return nil
 	})
@@ -73,6 +75,12 @@ func (m *month) findDuplicates(ctx context.Context, b *batch) error {
 func (m *month) buildBloom(ctx context.Context, h *handle) error {
 	m.lookups = 0 // try again only after as many lookups
 	seen := &bloom{budget: &m.index.bloomBudget}
+	for hash := range h.pending {
+		if !seen.add(&hash) {
+			seen.release()
+			return nil
+		}
+	}
 	after, more := []byte{}, true
 	for more {
 		var text string

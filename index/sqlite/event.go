@@ -22,13 +22,11 @@ func (x *Index) Get(ctx context.Context, organization, id string) (audit.Event, 
 	var event *audit.Event
 	for _, m := range o.within(horizon, farFuture) {
 		err := m.read(ctx, func(s *snapshot) error {
-			return s.query(noContext, "SELECT r FROM ids WHERE h=?", func(v []driver.Value) error {
-				e, err := s.event(asInt(v[0]))
-				if err == nil && !e.Time.Before(horizon) {
-					event = &e
-				}
-				return err
-			}, hash[:])
+			e, err := s.find(id, hash)
+			if err == nil && e != nil && !e.Time.Before(horizon) {
+				event = e
+			}
+			return err
 		})
 		if err != nil && !errors.Is(err, errDropped) {
 			return audit.Event{}, failure(err)
@@ -38,6 +36,27 @@ func (x *Index) Get(ctx context.Context, organization, id string) (audit.Event, 
 		}
 	}
 	return audit.Event{}, audit.NotFound("event")
+}
+
+// find returns the event with the id, nil where the month has none.
+func (s *snapshot) find(id string, hash [16]byte) (found *audit.Event, err error) {
+	err = s.query(noContext, "SELECT r FROM ids WHERE h=?", func(v []driver.Value) error {
+		e, err := s.event(asInt(v[0]))
+		found = &e
+		return err
+	}, hash[:])
+	if err != nil || found != nil {
+		return found, err
+	}
+	if err := s.readPending(); err != nil {
+		return nil, err
+	}
+	for i := range s.pending {
+		if s.pending[i].event.ID == id {
+			return &s.pending[i].event, nil
+		}
+	}
+	return nil, nil
 }
 
 // event reads the event of a row: from its own record, or from its block once the month is sealed.

@@ -25,6 +25,7 @@ type builder struct {
 // growing is a chunk that rows are added to.
 type growing struct {
 	id      int64
+	found   int // see header
 	dict    dictionary
 	columns columns
 	kinds   map[kind]uint16
@@ -70,7 +71,7 @@ func (g *growing) addAll(dict *dictionary, c *columns) {
 func (g *growing) n() int { return len(g.columns.rows) }
 
 func (g *growing) header() header {
-	h := header{id: g.id, n: g.n(), minRow: math.MaxInt64, minCommit: g.columns.runs[0].commit}
+	h := header{id: g.id, n: g.n(), found: g.found, minRow: math.MaxInt64, minCommit: g.columns.runs[0].commit}
 	for _, r := range g.columns.rows {
 		h.minRow, h.maxRow = min(h.minRow, r), max(h.maxRow, r)
 	}
@@ -82,8 +83,8 @@ func (g *growing) header() header {
 
 func (g *growing) store(c *conn, z *codec) error {
 	h := g.header()
-	if _, err := c.exec("INSERT OR REPLACE INTO chunks VALUES(?,?,?,?,?,?,?)",
-		h.id, int64(h.n), h.minRow, h.maxRow, h.minCommit, h.maxCommit, h.maxReceived); err != nil {
+	if _, err := c.exec("INSERT OR REPLACE INTO chunks VALUES(?,?,?,?,?,?,?,?)",
+		h.id, int64(h.n), h.minRow, h.maxRow, h.minCommit, h.maxCommit, h.maxReceived, int64(h.found)); err != nil {
 		return err
 	}
 	_, err := c.exec("INSERT OR REPLACE INTO columns VALUES(?,?,?)", h.id, z.packChunk(g.dict.encode()), z.packChunk(g.columns.encode()))
@@ -122,6 +123,7 @@ func (b *builder) flush(c *conn, z *codec) error {
 		}
 	}
 	b.middles = nil
+	big.found = big.n()
 	return big.store(c, z)
 }
 
@@ -143,6 +145,7 @@ func loadBuilder(c *conn, z *codec) (*builder, error) {
 		}
 		g := newGrowing(h.id)
 		g.addAll(dict, cols)
+		g.found = h.found
 		if h.n < tailRows {
 			b.tail = g
 		} else {
@@ -161,9 +164,9 @@ func loadBuilder(c *conn, z *codec) (*builder, error) {
 
 func readHeaders(ctx context.Context, c *conn, where string, args ...any) ([]header, error) {
 	var headers []header
-	err := c.query(ctx, "SELECT id, n, min_row, max_row, min_commit, max_commit, max_received FROM chunks "+where, func(v []driver.Value) error {
+	err := c.query(ctx, "SELECT id, n, min_row, max_row, min_commit, max_commit, max_received, found FROM chunks "+where, func(v []driver.Value) error {
 		headers = append(headers, header{id: asInt(v[0]), n: int(asInt(v[1])), minRow: asInt(v[2]), maxRow: asInt(v[3]),
-			minCommit: asInt(v[4]), maxCommit: asInt(v[5]), maxReceived: asInt(v[6])})
+			minCommit: asInt(v[4]), maxCommit: asInt(v[5]), maxReceived: asInt(v[6]), found: int(asInt(v[7]))})
 		return nil
 	}, args...)
 	return headers, err

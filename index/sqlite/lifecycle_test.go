@@ -158,14 +158,14 @@ func TestSmallAndLargeCommitsMergeIntoBigChunks(t *testing.T) {
 func TestManySmallCommitsAreMergedInTheBackground(t *testing.T) {
 	x := openTest(t, t.TempDir(), Options{})
 	for i := range 40 {
-		mustAppend(t, x, testEvents(3, fmt.Sprint("b", i), testNow.Add(-time.Duration(i)*time.Hour), time.Second)...)
+		mustAppend(t, x, testEvents(tailRows, fmt.Sprint("b", i), testNow.Add(-time.Duration(i)*time.Hour), time.Second)...)
 	}
 	m := x.organization("acme").all()[0]
 	eventually(t, "the pieces are merged", func() bool { return m.segments.Load() < mergeFrom })
 	if m.segments.Load() == 0 {
 		t.Error("the pieces are not counted")
 	}
-	mustVerify(t, x, 120)
+	mustVerify(t, x, 40*tailRows)
 }
 
 func TestDuplicatesAreFoundInOtherMonthsAfterARestartToo(t *testing.T) {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// maintenance is the one background goroutine of the engine: it merges full text where appends have left many pieces, and seals months that
-// are over. It takes the writer's lock for short steps only, and lets appends go first.
+// maintenance is the one background goroutine of the engine: it puts into ids and full text what appends have left pending, merges full text
+// where they have left many pieces, and seals months that are over. It takes the writer's lock for short steps only, and lets appends go first.
 type maintenance struct {
 	index  *Index
 	cancel context.CancelFunc
@@ -32,12 +32,16 @@ func (t *maintenance) stop() {
 
 // note says that m has been written to.
 func (t *maintenance) note(m *month) {
-	if m.segments.Load() < mergeFrom {
+	if m.segments.Load() < mergeFrom && m.pending.Load() == 0 {
 		return
 	}
 	t.mu.Lock()
+	_, known := t.dirty[m]
 	t.dirty[m] = struct{}{}
 	t.mu.Unlock()
+	if known {
+		return // it is looked at soon enough
+	}
 	select {
 	case t.wake <- struct{}{}:
 	default:
@@ -48,7 +52,7 @@ func (t *maintenance) run(ctx context.Context) {
 	defer close(t.done)
 	seal := time.NewTicker(t.index.options.MaintainEvery)
 	defer seal.Stop()
-	// What a merge has put off while appends were waiting is tried again soon.
+	// What has been put off while appends were waiting is tried again soon.
 	again := time.NewTimer(time.Hour)
 	defer again.Stop()
 	for {
@@ -65,14 +69,14 @@ func (t *maintenance) run(ctx context.Context) {
 				t.index.options.Logger.Error("sealing months failed", "error", err)
 			}
 		}
-		if t.mergeDirty(ctx) {
+		if t.tidyDirty(ctx) {
 			again.Reset(mergePause)
 		}
 	}
 }
 
-// mergeDirty merges each month that needs it, and says whether some were put off.
-func (t *maintenance) mergeDirty(ctx context.Context) (putOff bool) {
+// tidyDirty tidies each month that was written to, and says whether some were put off.
+func (t *maintenance) tidyDirty(ctx context.Context) (putOff bool) {
 	t.mu.Lock()
 	months := make([]*month, 0, len(t.dirty))
 	for m := range t.dirty {
@@ -81,12 +85,12 @@ func (t *maintenance) mergeDirty(ctx context.Context) (putOff bool) {
 	clear(t.dirty)
 	t.mu.Unlock()
 	for _, m := range months {
-		done, err := m.merge(ctx)
+		done, err := m.tidy(ctx)
 		if ctx.Err() != nil {
 			return false
 		}
-		if err != nil {
-			t.index.options.Logger.Error("merging full text failed", "organization", m.org.id, "month", m.key.name(), "error", err)
+		if err != nil && !done {
+			t.index.options.Logger.Error("tidying up behind appends failed", "organization", m.org.id, "month", m.key.name(), "error", err)
 			continue
 		}
 		if !done {

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"slices"
@@ -54,6 +55,17 @@ func matchOf(node fulltext.Node) string {
 	return everyRow
 }
 
+// match is a condition on the text of events: an expression for the rows that fts holds, and the nodes for those that it does not hold yet.
+type match struct {
+	expression string
+	node       fulltext.Node
+}
+
+// newMatch makes the condition. The hints are expressions that spare FTS5 rows which the facts would drop afterwards.
+func newMatch(node fulltext.Node, hints ...string) *match {
+	return &match{node: node, expression: strings.Join(append([]string{matchOf(node)}, hints...), " AND ")}
+}
+
 func columnOf(field audit.TextField) string {
 	switch field {
 	case audit.FieldActor:
@@ -64,15 +76,19 @@ func columnOf(field audit.TextField) string {
 	return ""
 }
 
-// matching returns the rows from lo to hi (exclusive) that meet the expression: the highest of them, at most limit, highest first.
+// matching returns the rows from lo to hi (exclusive) that meet the condition: the highest of them, at most limit, highest first.
 // SQLite hands them over as one text, as a row of its own costs a microsecond each.
-func (s *snapshot) matching(ctx context.Context, expression string, lo, hi int64, limit int) ([]int64, error) {
-	var rows []int64
-	err := s.query(ctx, `SELECT group_concat(rowid, ' ') FROM
+func (s *snapshot) matching(ctx context.Context, m *match, lo, hi int64, limit int) ([]int64, error) {
+	rows, err := s.pendingMatching(m, lo, hi)
+	if err != nil {
+		return nil, err
+	}
+	pending := len(rows)
+	err = s.query(ctx, `SELECT group_concat(rowid, ' ') FROM
 		(SELECT rowid FROM fts WHERE fts MATCH ? AND rowid >= ? AND rowid < ? ORDER BY rowid DESC LIMIT ?)`,
 		func(v []driver.Value) error {
 			text, _ := v[0].(string)
-			rows = make([]int64, 0, strings.Count(text, " ")+1)
+			rows = slices.Grow(rows, strings.Count(text, " ")+1)
 			for text != "" {
 				number, rest, _ := strings.Cut(text, " ")
 				row, err := strconv.ParseInt(number, 10, 64)
@@ -82,23 +98,31 @@ func (s *snapshot) matching(ctx context.Context, expression string, lo, hi int64
 				rows, text = append(rows, row), rest
 			}
 			return nil
-		}, expression, lo, hi, int64(limit))
-	return rows, err
+		}, m.expression, lo, hi, int64(limit))
+	if pending > 0 {
+		slices.SortFunc(rows, func(a, b int64) int { return cmp.Compare(b, a) })
+	}
+	return rows[:min(limit, len(rows))], err
 }
 
-// countMatching counts the rows from lo to hi (exclusive) that meet the expression, up to limit.
-func (s *snapshot) countMatching(ctx context.Context, expression string, lo, hi int64, limit int64) (int64, error) {
-	return s.integer(ctx, "SELECT count(*) FROM (SELECT 1 FROM fts WHERE fts MATCH ? AND rowid >= ? AND rowid < ? LIMIT ?)", expression, lo, hi, limit)
+// countMatching counts the rows from lo to hi (exclusive) that meet the condition, up to limit.
+func (s *snapshot) countMatching(ctx context.Context, m *match, lo, hi int64, limit int64) (int64, error) {
+	pending, err := s.pendingMatching(m, lo, hi)
+	if err != nil {
+		return 0, err
+	}
+	n, err := s.integer(ctx, "SELECT count(*) FROM (SELECT 1 FROM fts WHERE fts MATCH ? AND rowid >= ? AND rowid < ? LIMIT ?)", m.expression, lo, hi, limit)
+	return min(n+int64(len(pending)), limit), err
 }
 
 // matchStep is how many rows of full text are held in memory at once: 1 MiB of them.
 const matchStep = 1 << 17
 
-// eachMatching calls fn with all rows from lo to hi (exclusive) that meet the expression, in steps from the highest to the lowest; each
+// eachMatching calls fn with all rows from lo to hi (exclusive) that meet the condition, in steps from the highest to the lowest; each
 // step is sorted ascending.
-func (s *snapshot) eachMatching(ctx context.Context, expression string, lo, hi int64, fn func(rows []int64) error) error {
+func (s *snapshot) eachMatching(ctx context.Context, m *match, lo, hi int64, fn func(rows []int64) error) error {
 	for lo < hi {
-		rows, err := s.matching(ctx, expression, lo, hi, matchStep)
+		rows, err := s.matching(ctx, m, lo, hi, matchStep)
 		if err != nil || len(rows) == 0 {
 			return err
 		}

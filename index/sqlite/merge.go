@@ -17,6 +17,9 @@ const (
 	mergePause = 200 * time.Millisecond
 	// stepTarget is how long a step of background work should hold the writer's lock.
 	stepTarget = 20 * time.Millisecond
+	// settlePause is how long an organization must not have appended anything before what is pending is settled: for an event now and then
+	// that would be a second commit.
+	settlePause = 2 * time.Second
 )
 
 // stepper finds out how much work fits into stepTarget.
@@ -31,9 +34,9 @@ func (s *stepper) took(d time.Duration) {
 	}
 }
 
-// busy says that an append waits for the writer, or that the last one is not long ago.
-func (o *organization) busy() bool {
-	return o.waiting.Load() > 0 || time.Since(o.index.started).Milliseconds()-o.appended.Load() < mergePause.Milliseconds()
+// quiet says that no append waits for the writer, and that the last one ended so long ago.
+func (o *organization) quiet(pause time.Duration) bool {
+	return o.waiting.Load() == 0 && time.Since(o.index.started).Milliseconds()-o.appended.Load() >= pause.Milliseconds()
 }
 
 // background runs fn as one transaction of the month's writer, when no append holds it.
@@ -50,11 +53,27 @@ func (m *month) background(ctx context.Context, fn func(*handle) error) error {
 	return fn(h)
 }
 
+// tidy does what appends have left to do, once they leave time for it. It returns false where something is left.
+func (m *month) tidy(ctx context.Context) (done bool, err error) {
+	if m.pending.Load() > 0 && m.org.quiet(settlePause) {
+		err := m.background(ctx, func(h *handle) error { return m.settlePending(ctx, h) })
+		if err != nil {
+			return errors.Is(err, errDropped), err
+		}
+	}
+	if m.segments.Load() >= mergeFrom {
+		if done, err := m.merge(ctx); !done || err != nil {
+			return false, err
+		}
+	}
+	return m.pending.Load() == 0, nil
+}
+
 // merge merges the pieces of the month's full text, step by step. It returns false where it gave way to appends.
 func (m *month) merge(ctx context.Context) (done bool, err error) {
 	pages := stepper{size: 64, least: 4, most: 1024}
 	for {
-		if m.segments.Load() < mergeForced && m.org.busy() {
+		if m.segments.Load() < mergeForced && !m.org.quiet(mergePause) {
 			return false, nil
 		}
 		progress := false

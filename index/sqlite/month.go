@@ -83,6 +83,8 @@ type month struct {
 	sealedBelow int64
 	// segments counts the pieces that full text consists of since it was last merged, about.
 	segments atomic.Int64
+	// pending counts the rows that ids and fts do not hold yet.
+	pending atomic.Int64
 	// seen holds the ids that are in the file, for a first answer; the writer's.
 	seen    *bloom
 	lookups int // in ids for other months, since seen was last built
@@ -92,9 +94,11 @@ type month struct {
 type handle struct {
 	info   os.FileInfo
 	writer *conn    // used under the organization's writer lock
-	facts  *builder // the writer's; nil after a failure, to be read again
-	sealed bool     // whether blocks may hold rows; the writer's
-	idle   []*conn  // readers
+	facts  *builder // the writer's; nil after a failure, to be read again, and pending with it
+	// pending are the rows of the newest chunk that ids and fts do not hold yet, by the hash of their ids; the writer's.
+	pending map[[16]byte]*row
+	sealed  bool    // whether blocks may hold rows; the writer's
+	idle    []*conn // readers
 }
 
 // enter opens the file where it is not open and keeps it open until leave. Where create is false a missing file is an error.

@@ -78,9 +78,11 @@ func (o *organization) recover(ctx context.Context, m *month) error {
 		return err
 	}
 	defer m.leave()
-	return h.writer.query(ctx, "SELECT max(max_commit), max(max_received) FROM chunks", func(v []driver.Value) error {
+	defer o.index.maintenance.note(m)
+	return h.writer.query(ctx, "SELECT max(max_commit), max(max_received), sum(n - found) FROM chunks", func(v []driver.Value) error {
 		m.lastReceived.Store(asInt(v[1]))
 		m.lastCommit.Store(asInt(v[0]))
+		m.pending.Store(asInt(v[2]))
 		o.lastCommit = max(o.lastCommit, asInt(v[0]))
 		o.lastStamp = max(o.lastStamp, asInt(v[1]))
 		return nil

@@ -14,8 +14,8 @@ type plan struct {
 	from, to time.Time
 	// until bounds received_at, in ms since 1970; 0 means no bound.
 	until int64
-	// match is an expression of FTS5 that rows have to meet, "" where the query has no text.
-	match string
+	// match is what full text has to meet, nil where the query has no text.
+	match *match
 	// mixed are further conditions in which text and facts meet under an OR or a negation.
 	mixed []fulltext.Node
 	// nothing says that no row can match.
@@ -69,8 +69,7 @@ func (p *plan) addText(node fulltext.Node, q *audit.Query) {
 	if len(text) == 0 {
 		return
 	}
-	parts := append([]string{matchOf(fulltext.And{Nodes: text})}, hints...)
-	p.match = strings.Join(append(parts, pushed(q)...), " AND ")
+	p.match = newMatch(fulltext.And{Nodes: text}, append(hints, pushed(q)...)...)
 }
 
 // addFilter takes a qualifier that has to hold into the filters or the range of times.

@@ -209,7 +209,7 @@ type condition func(*found) func(row int32) bool
 func (s *snapshot) condition(ctx context.Context, sel *selection, node fulltext.Node) (condition, error) {
 	if textOnly(node) {
 		set := &rowSet{}
-		err := s.eachMatching(ctx, matchOf(node), sel.lo, sel.hi, func(rows []int64) error {
+		err := s.eachMatching(ctx, newMatch(node), sel.lo, sel.hi, func(rows []int64) error {
 			set.rows = append(rows, set.rows...)
 			return nil
 		})

@@ -9,14 +9,15 @@ import (
 )
 
 // schemaVersion is kept in user_version of each month file.
-const schemaVersion = 1
+const schemaVersion = 2
 
 // schema of a month file. A rowid is (ms since the month's start) << 31 | tie: every table is in the public order.
 //
 //   - events holds bodies until the month is sealed, blocks holds them from then on, compressed.
 //   - ids finds an event by the first 16 bytes of the SHA-256 of its id.
 //   - chunks and columns are the facts: columns of rows in the order of arrival, which filters, counts and the tail read.
-//     A chunk's id is the ordinal of its first row in the order of arrival.
+//     A chunk's id is the ordinal of its first row in the order of arrival. Of its rows the first found ones are in ids and in fts, which is all
+//     of them but in the newest chunk; see pending.
 //   - fts holds tokens that package fulltext has cut and folded, joined by spaces; no ASCII punctuation is left in a token, so
 //     the ascii tokenizer splits exactly there. text comes first as every later column costs two bytes an entry.
 const schema = `
@@ -24,13 +25,18 @@ CREATE TABLE events(rowid INTEGER PRIMARY KEY, received INTEGER NOT NULL, body B
 CREATE TABLE blocks(first INTEGER PRIMARY KEY, last INTEGER NOT NULL, n INTEGER NOT NULL, rows BLOB NOT NULL, bodies BLOB NOT NULL);
 CREATE TABLE ids(h BLOB PRIMARY KEY, r INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE chunks(id INTEGER PRIMARY KEY, n INTEGER NOT NULL, min_row INTEGER NOT NULL, max_row INTEGER NOT NULL,
-	min_commit INTEGER NOT NULL, max_commit INTEGER NOT NULL, max_received INTEGER NOT NULL);
+	min_commit INTEGER NOT NULL, max_commit INTEGER NOT NULL, max_received INTEGER NOT NULL, found INTEGER NOT NULL);
 CREATE TABLE columns(id INTEGER PRIMARY KEY, dictionary BLOB NOT NULL, rows BLOB NOT NULL);
 CREATE VIRTUAL TABLE fts USING fts5(text, actor, target, content='', columnsize=0, detail=full, tokenize='ascii');
 INSERT INTO fts(fts, rank) VALUES('hashsize', 16777216);
 INSERT INTO fts(fts, rank) VALUES('automerge', 0);
 INSERT INTO fts(fts, rank) VALUES('crisismerge', 1000);
 `
+
+// upgrades bring a file from the version they stand at to the next one.
+var upgrades = map[int64]string{
+	1: `ALTER TABLE chunks ADD COLUMN found INTEGER NOT NULL DEFAULT 0; UPDATE chunks SET found=n;`, // ids and fts held every row
+}
 
 const (
 	pageSize          = 4096
@@ -75,11 +81,18 @@ func migrate(c *conn, path string) error {
 	case version > schemaVersion:
 		return newerSchema(path, version)
 	}
+	script := schema
+	if version > 0 {
+		script = ""
+		for ; version < schemaVersion; version++ {
+			script += upgrades[version]
+		}
+	}
 	err = c.transaction("BEGIN IMMEDIATE", func() error {
-		return c.script(schema + fmt.Sprintf("PRAGMA user_version=%d;", schemaVersion))
+		return c.script(script + fmt.Sprintf("PRAGMA user_version=%d;", schemaVersion))
 	})
 	if err != nil {
-		return fmt.Errorf("create tables in %s: %w", path, err)
+		return fmt.Errorf("create or upgrade tables in %s: %w", path, err)
 	}
 	return nil
 }

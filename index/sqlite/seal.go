@@ -76,6 +76,9 @@ func (m *month) seal(ctx context.Context, until time.Time, over bool) (int64, er
 	if m.sealedUpTo.Load() == received && m.sealedBelow == bound {
 		return 0, nil
 	}
+	if err := m.background(ctx, func(h *handle) error { return m.settlePending(ctx, h) }); err != nil {
+		return 0, err
+	}
 	var total int64
 	rows := stepper{size: 8 * blockRows, least: blockRows, most: 64 * blockRows}
 	err := m.steps(ctx, &rows, func(h *handle, size int) (bool, error) {

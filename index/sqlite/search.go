@@ -65,7 +65,7 @@ func (r *pageRun) done() bool { return r.more && r.counted >= r.room }
 // month adds what one month has.
 func (r *pageRun) month(ctx context.Context, s *snapshot, p *plan) error {
 	s.bulk = r.search.Limit >= audit.MaxPage
-	if p.match != "" && r.search.After == nil && !r.more && r.counted < r.room && r.room <= lastStep {
+	if p.match != nil && r.search.After == nil && !r.more && r.counted < r.room && r.room <= lastStep {
 		return r.textMonth(ctx, s, p)
 	}
 	if r.counted < r.room {
@@ -132,7 +132,7 @@ func (s *snapshot) newest(ctx context.Context, p *plan, hi int64, need int) ([]i
 		return nil, err
 	}
 	sel.hi = min(sel.hi, hi)
-	if p.match != "" {
+	if p.match != nil {
 		return s.newestText(ctx, sel, need)
 	}
 	t := top{need: need}
@@ -155,7 +155,7 @@ func (s *snapshot) count(ctx context.Context, p *plan, room int64) (int64, error
 	if err != nil {
 		return 0, err
 	}
-	if p.match != "" {
+	if p.match != nil {
 		return s.countText(ctx, sel, room)
 	}
 	var n int64

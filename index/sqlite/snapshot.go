@@ -14,6 +14,9 @@ type snapshot struct {
 	// bulk says that everything is read once, from end to end: columns are not put into the cache then, where they would push out what
 	// people look at.
 	bulk bool
+	// pending are the events that ids and fts do not hold yet, once they have been read.
+	pending     []pendingEvent
+	pendingRead bool
 }
 
 // errDropped is what reading a month gives that retention has dropped meanwhile, or whose file is only about to be made: it holds nothing.

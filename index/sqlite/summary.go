@@ -122,7 +122,7 @@ func (t *tally) month(ctx context.Context, s *snapshot, p *plan) error {
 	}
 	c := &chunkTally{tally: t, key: s.month.key}
 	add := func(f *found) error { c.add(f); return nil }
-	if p.match == "" {
+	if p.match == nil {
 		return s.scan(ctx, sel, add)
 	}
 	return s.eachMatching(ctx, p.match, sel.lo, sel.hi, func(rows []int64) error {
