@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"github.com/audittrail/audittrail/audit"
 	"github.com/audittrail/audittrail/index"
 	"github.com/audittrail/audittrail/internal/ingest"
+	"github.com/audittrail/audittrail/internal/sample"
 	"github.com/audittrail/audittrail/store"
 )
 
@@ -140,9 +142,40 @@ func (s *service) holds(ctx context.Context, events int) error {
 
 // groupCommit compares one event a request by 64 clients as it is, with commits that are shared, with the same requests and one commit
 // for each of them.
+//
+// What is shared is the wait for the disk, so the disk decides. It is measured on one that is as slow as those that people run this on, and
+// for the record on the one that is there: behind the cache of a virtual machine's host an fsync can cost as little as the requests themselves.
 func groupCommit(ctx context.Context, b *bench) ([]figure, error) {
+	const name = "one event a request, 64 clients / one commit an event"
+	asIs, err := b.groupCommitRatio(ctx)
+	if err != nil {
+		return nil, err
+	}
+	asIs.name = name + ", on this disk"
+	restore, err := slowDisk(b.dir, usualWrites)
+	if err != nil {
+		progress("group commit is measured on this disk alone, as it cannot be slowed down: %v", err)
+		asIs.bar, asIs.atLeast, asIs.free = 10, true, false
+		return []figure{asIs}, nil
+	}
+	usual, err := b.groupCommitRatio(ctx)
+	if err := errors.Join(err, restore()); err != nil {
+		return nil, err
+	}
+	usual.name, usual.bar, usual.atLeast, usual.free = fmt.Sprintf("%s, on a disk of %d writes a second", name, usualWrites), 10, true, false
+	return []figure{usual, asIs}, nil
+}
+
+// groupCommitRatio is a figure without a bar.
+func (b *bench) groupCommitRatio(ctx context.Context) (figure, error) {
+	sync, err := syncTime(b.dir)
+	if err != nil {
+		return figure{}, err
+	}
 	var bodies [][]byte
-	for event := range enterprise(singleEvents).Events() {
+	// What comes one by one happens now.
+	live := sample.New(sample.Options{Organization: organization, Count: singleEvents, End: now, Span: 24 * time.Hour})
+	for event := range live.Events() {
 		bodies = append(bodies, event.AppendJSON(nil))
 	}
 	const few = singleEvents / 10
@@ -150,14 +183,14 @@ func groupCommit(ctx context.Context, b *bench) ([]figure, error) {
 	for range pairs {
 		one, err := b.throughHTTP(ctx, ingest.Options{MaxCommit: 1}, load{ContentType: "application/json", Status: http.StatusCreated, Bodies: bodies[:few], Clients: singleClients, Events: few})
 		if err != nil {
-			return nil, err
+			return figure{}, err
 		}
 		rate, err := b.throughHTTP(ctx, ingest.Options{}, load{ContentType: "application/json", Status: http.StatusCreated, Bodies: bodies, Clients: singleClients, Events: singleEvents})
 		if err != nil {
-			return nil, err
+			return figure{}, err
 		}
 		ratios, shared, alone = append(ratios, rate/one), append(shared, rate), append(alone, one)
 	}
-	return []figure{{name: "one event a request, 64 clients / one commit an event", value: median(ratios), unit: "x", bar: 10, atLeast: true,
-		detail: fmt.Sprintf("%.0f against %.0f events/s", median(shared), median(alone))}}, nil
+	return figure{value: median(ratios), unit: "x", free: true,
+		detail: fmt.Sprintf("%.0f against %.0f events/s, fsync %.2f ms", median(shared), median(alone), float64(sync.Microseconds())/1000)}, nil
 }
