@@ -179,6 +179,9 @@ type Exports interface {
 	Exports(ctx context.Context, organization, member, after string, limit int) ([]audit.Export, error)
 	// OpenExports lists every export of an organization that is running or ready: what has to have a workflow.
 	OpenExports(ctx context.Context, organization string) ([]audit.Export, error)
+	// DeleteExports deletes an organization's exports that were requested before the time and have failed, expired or been revoked, as DeleteDeliveries
+	// deletes deliveries. Those that run or are ready stay, however old.
+	DeleteExports(ctx context.Context, organization string, before time.Time, limit int) (int, error)
 }
 
 // Checkpoints keeps how far readers of the tail have come.

@@ -62,6 +62,7 @@ func unorganized(t *testing.T, e env) map[string]func(ctx context.Context) error
 		},
 		"Export":         func(ctx context.Context) error { return second(e.Export(ctx, "", "x")) },
 		"Exports":        func(ctx context.Context) error { return second(e.Exports(ctx, "", "", "", 10)) },
+		"DeleteExports":  func(ctx context.Context) error { return second(e.DeleteExports(ctx, "", at(1), 10)) },
 		"OpenExports":    func(ctx context.Context) error { return second(e.OpenExports(ctx, "")) },
 		"Checkpoint":     func(ctx context.Context) error { return second(e.Checkpoint(ctx, "", "x")) },
 		"SaveCheckpoint": func(ctx context.Context) error { return e.SaveCheckpoint(ctx, "", "x", "v") },

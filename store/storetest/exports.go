@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -81,4 +82,59 @@ func testOpenExports(t *testing.T, e env) {
 	must[audit.Export](t)(e.PutExport(ctx, done))
 	open, err = e.OpenExports(ctx, e.org)
 	wantIDs(t, "the open exports after one failed", open, err, exportID, "ready")
+}
+
+// testDeleteExports deletes old exports that have ended. What is still to be done, or downloaded, stays however old it is.
+func testDeleteExports(t *testing.T, e env) {
+	ctx := t.Context()
+	for id, x := range map[string]struct {
+		second int
+		status audit.ExportStatus
+	}{
+		"a": {1, audit.ExportExpired}, "b": {2, audit.ExportFailed}, "c": {2, audit.ExportRevoked}, "d": {3, audit.ExportExpired},
+		"at the time": {5, audit.ExportExpired}, "later": {7, audit.ExportFailed},
+		"ready": {1, audit.ExportReady}, "running": {1, audit.ExportRunning}, "of a later version": {1, "paused"},
+	} {
+		for _, org := range []string{e.org, e.other} {
+			old := export(org, "u1", id, at(x.second))
+			old.Status = x.status
+			must[audit.Export](t)(e.PutExport(ctx, old))
+		}
+	}
+	for _, limit := range []int{0, -1, 1001} {
+		_, err := e.DeleteExports(ctx, e.org, at(5), limit)
+		wantCode(t, fmt.Sprintf("deleting %d", limit), err, audit.CodeInvalid)
+	}
+	stays := []string{"later", "at the time"} // and behind them those of the first second that have not ended
+	open := []string{"running", "ready", "of a later version"}
+	for i, step := range []struct {
+		limit, want int
+		left        []string
+	}{{1, 1, []string{"d", "c", "b"}}, {2, 2, []string{"d"}}, {2, 1, nil}, {1000, 0, nil}} {
+		if n := must[int](t)(e.DeleteExports(ctx, e.org, at(5), step.limit)); n != step.want {
+			t.Errorf("time %d: %d were deleted, want %d", i, n, step.want)
+		}
+		left, err := e.Exports(ctx, e.org, "u1", "", 100)
+		wantIDs(t, "the exports that are left", left, err, exportID, slices.Concat(stays, step.left, open)...)
+	}
+	_, err := e.Export(ctx, e.org, "a")
+	wantCode(t, "an export that was deleted", err, audit.CodeNotFound)
+	late := export(e.org, "u1", "a", at(1))
+	late.Version = 1
+	_, err = e.PutExport(ctx, late)
+	wantCode(t, "changing what was deleted meanwhile", err, audit.CodeConflict)
+
+	// Once it has ended it goes as any other.
+	ended := must[audit.Export](t)(e.Export(ctx, e.org, "ready"))
+	ended.Status = audit.ExportExpired
+	must[audit.Export](t)(e.PutExport(ctx, ended))
+	if n := must[int](t)(e.DeleteExports(ctx, e.org, at(5), 10)); n != 1 {
+		t.Errorf("%d were deleted once another had ended, want 1", n)
+	}
+	if n := must[int](t)(e.DeleteExports(ctx, "nobody", at(60), 10)); n != 0 {
+		t.Errorf("%d exports of no organization were deleted", n)
+	}
+	if left := must[[]audit.Export](t)(e.Exports(ctx, e.other, "", "", 100)); len(left) != 9 {
+		t.Errorf("another organization kept %d of 9", len(left))
+	}
 }

@@ -82,6 +82,7 @@ func Run(t *testing.T, factory Factory) {
 		{"exports are kept with all their fields", testExports},
 		{"exports are listed newest first in pages", testExportPages},
 		{"open exports are those that run or are ready", testOpenExports},
+		{"old exports that have ended are deleted, the oldest first and so many at a time", testDeleteExports},
 		{"checkpoints are kept by name", testCheckpoints},
 		{"secrets are random, of 32 bytes and stay", testSecrets},
 		{"a page is of 1 to 1,000 records", testLimits},
