@@ -17,18 +17,19 @@ type Retainer interface {
 	Retain(ctx context.Context) (audit.RetentionReport, error)
 }
 
-// RetentionRecords are the records that retention reads.
+// RetentionRecords are the records that retention reads and deletes.
 type RetentionRecords interface {
 	Organizations(ctx context.Context) ([]audit.Organization, error)
 	Export(ctx context.Context, organization, id string) (audit.Export, error)
+	OpenExports(ctx context.Context, organization string) ([]audit.Export, error)
+	Addresses(ctx context.Context, organization string) ([]audit.OtherAddress, error)
+	DeleteAddress(ctx context.Context, organization, id string, version int64) error
 	DeleteSessions(ctx context.Context, organization string, before time.Time) (int, error)
 	DeleteLoginLinks(ctx context.Context, organization string, before time.Time) (int, error)
 	DeleteDeliveries(ctx context.Context, organization string, before time.Time, limit int) (int, error)
 	DeleteMessages(ctx context.Context, organization string, before time.Time, limit int) (int, error)
+	DeleteExports(ctx context.Context, organization string, before time.Time, limit int) (int, error)
 }
-
-// signInsKept is how long sessions and links are kept when they have ended. What happened with them stands in the trail.
-const signInsKept = 24 * time.Hour
 
 // Retention are the activities of RetentionWorkflow.
 type Retention struct {
@@ -47,10 +48,11 @@ type Retained struct {
 	Forgotten map[string]Forgotten
 }
 
-// Forgotten counts records that were deleted.
-type Forgotten struct{ Deliveries, Messages, Sessions, LoginLinks int }
+// Forgotten counts records that were deleted. Addresses are what was left of deleted ones.
+type Forgotten struct{ Deliveries, Messages, Sessions, LoginLinks, Addresses int }
 
-// Retain checks and applies the six months, to events and to what reminders sent, and deletes sessions and links that ended more than a day ago.
+// Retain checks and applies the six months, to events and to what reminders sent, and deletes sessions and links that ended more than a day ago, and what is
+// left of addresses that were deleted.
 func (a *Retention) Retain(ctx context.Context) (Retained, error) {
 	report, err := a.Index.Retain(ctx)
 	done := Retained{RetentionReport: report}
@@ -64,49 +66,6 @@ func (a *Retention) Retain(ctx context.Context) (Retained, error) {
 	return done, err
 }
 
-// forgetBatch is how many records are deleted at a time.
-const forgetBatch = 500
-
-// forget deletes what every organization's records no longer have to keep.
-func (a *Retention) forget(ctx context.Context) (map[string]Forgotten, error) {
-	organizations, err := a.Records.Organizations(ctx)
-	if err != nil {
-		return nil, err
-	}
-	done := map[string]Forgotten{}
-	for _, org := range organizations {
-		if done[org.ID], err = a.forgetOf(ctx, org.ID); err != nil {
-			return done, err
-		}
-	}
-	return done, nil
-}
-
-func (a *Retention) forgetOf(ctx context.Context, organization string) (done Forgotten, err error) {
-	ended, old := now(a.Clock).Add(-signInsKept), audit.Horizon(now(a.Clock))
-	if done.Sessions, err = a.Records.DeleteSessions(ctx, organization, ended); err != nil {
-		return done, err
-	}
-	if done.LoginLinks, err = a.Records.DeleteLoginLinks(ctx, organization, ended); err != nil {
-		return done, err
-	}
-	if done.Deliveries, err = inBatches(ctx, organization, old, a.Records.DeleteDeliveries); err != nil {
-		return done, err
-	}
-	done.Messages, err = inBatches(ctx, organization, old, a.Records.DeleteMessages)
-	return done, err
-}
-
-// inBatches deletes until nothing is left to be.
-func inBatches(ctx context.Context, organization string, before time.Time, some func(context.Context, string, time.Time, int) (int, error)) (all int, err error) {
-	for {
-		n, err := some(ctx, organization, before, forgetBatch)
-		if all += n; err != nil || n < forgetBatch {
-			return all, err
-		}
-	}
-}
-
 // SweptFiles says what SweepFiles found.
 type SweptFiles struct {
 	// Exports is how many exports had files that should not have been there any more.
@@ -115,10 +74,25 @@ type SweptFiles struct {
 	// Unknown is how many folders of files belong to no export that the store knows. They are left alone: a wrong
 	// configuration must not delete another server's files.
 	Unknown int
+	// Forgotten is how many of each organization's exports were deleted, as in Retained. Histories from before they were have none.
+	Forgotten map[string]int
 }
 
-// SweepFiles deletes the files of exports that have ended, where a crash left some.
+// SweepFiles deletes the files of exports that have ended, where a crash left some, and then the exports that are older than six months. Those go after their
+// files and never before: files of an export that is not known are left alone.
 func (a *Retention) SweepFiles(ctx context.Context) (SweptFiles, error) {
+	past, err := a.pastExports(ctx)
+	if err != nil {
+		return SweptFiles{}, err
+	}
+	swept, err := a.sweep(ctx)
+	if err == nil {
+		swept.Forgotten, err = a.forgetExports(ctx, past)
+	}
+	return swept, err
+}
+
+func (a *Retention) sweep(ctx context.Context) (SweptFiles, error) {
 	sizes := map[ExportRef]int64{}
 	for entry, err := range a.Files.List(ctx, "exports") {
 		if err != nil {
@@ -171,15 +145,33 @@ func (a *Retention) RecordRetention(ctx context.Context, in RecordRetentionInput
 	if len(in.Report.Problems) > 0 {
 		outcome = audit.OutcomeFailure
 	}
+	horizon := in.Report.Horizon.UTC().Format(audit.TimeLayout)
 	for _, org := range organizations {
+		left := in.Report.Forgotten[org.ID]
 		event := ownEvent(now(a.Clock), audit.ActionRetentionRan, audit.Target{Type: "retention", ID: in.Run},
-			fmt.Sprintf("Events, deliveries and messages from before %s are no longer kept", in.Report.Horizon.UTC().Format(audit.TimeLayout)),
-			map[string]string{"horizon": in.Report.Horizon.UTC().Format(audit.TimeLayout), "problems": strconv.Itoa(len(in.Report.Problems)),
-				"deliveries_deleted": strconv.Itoa(in.Report.Forgotten[org.ID].Deliveries), "messages_deleted": strconv.Itoa(in.Report.Forgotten[org.ID].Messages)})
+			fmt.Sprintf("Events, deliveries, messages and exports from before %s are no longer kept", horizon),
+			map[string]string{"horizon": horizon, "problems": strconv.Itoa(len(in.Report.Problems)), "deliveries_deleted": strconv.Itoa(left.Deliveries),
+				"messages_deleted": strconv.Itoa(left.Messages), "exports_deleted": strconv.Itoa(in.Swept.Forgotten[org.ID])})
 		event.Outcome = outcome
 		if _, err := a.Own.Append(ctx, org.ID, []*audit.Event{event}); err != nil {
 			return err
 		}
 	}
+	a.Logger.InfoContext(ctx, "retention ran", append([]any{"horizon", horizon, "problems", len(in.Report.Problems), "files_of_exports", in.Swept.Exports}, in.deleted()...)...)
 	return nil
+}
+
+// deleted adds up for the log how many records of all organizations were deleted.
+func (in RecordRetentionInput) deleted() []any {
+	var all Forgotten
+	for _, n := range in.Report.Forgotten {
+		all.Deliveries, all.Messages, all.Addresses = all.Deliveries+n.Deliveries, all.Messages+n.Messages, all.Addresses+n.Addresses
+		all.Sessions, all.LoginLinks = all.Sessions+n.Sessions, all.LoginLinks+n.LoginLinks
+	}
+	exports := 0
+	for _, n := range in.Swept.Forgotten {
+		exports += n
+	}
+	return []any{"deliveries_deleted", all.Deliveries, "messages_deleted", all.Messages, "exports_deleted", exports, "sessions_deleted", all.Sessions,
+		"login_links_deleted", all.LoginLinks, "addresses_deleted", all.Addresses}
 }

@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ func TestRetentionDeletesWhatACrashLeftAndTellsEveryOrganization(t *testing.T) {
 	}
 	r.file("unknown")
 	r.oldMessages()
+	r.oldExports()
 	r.SetStartWorkflowOptions(client.StartWorkflowOptions{ID: "retention-2026-11-24T03:17:00Z", TaskQueue: workflows.TaskQueue})
 	if err := r.run(workflows.NameRetention); err != nil {
 		t.Fatal(err)
@@ -35,11 +37,12 @@ func TestRetentionDeletesWhatACrashLeftAndTellsEveryOrganization(t *testing.T) {
 	if left := r.messages("bob"); len(left) != 1 || left[0].ID != "new" {
 		t.Errorf("of 701 messages, one of which is new, %d are left", len(left))
 	}
-	if ran := r.own(org)[audit.ActionRetentionRan]; len(ran) != 1 || ran[0].Metadata["messages_deleted"] != "700" || ran[0].Metadata["deliveries_deleted"] != "1" {
-		t.Errorf("recorded %+v", ran)
-	}
-	if ran := r.own("other")[audit.ActionRetentionRan]; len(ran) != 1 || ran[0].Metadata["messages_deleted"] != "0" {
-		t.Errorf("another organization was told %+v", ran)
+	r.wantOldExportsGone()
+	for organization, want := range map[string]string{org: "1 700 600", "other": "0 0 0"} {
+		ran := r.own(organization)[audit.ActionRetentionRan]
+		if len(ran) != 1 || fmt.Sprint(ran[0].Metadata["deliveries_deleted"], " ", ran[0].Metadata["messages_deleted"], " ", ran[0].Metadata["exports_deleted"]) != want {
+			t.Errorf("%s was told %+v, want the numbers %s", organization, ran, want)
+		}
 	}
 	for _, organization := range []string{org, "other"} {
 		ran := r.own(organization)[audit.ActionRetentionRan]
@@ -79,5 +82,49 @@ func (r *rig) oldMessages() {
 	}
 	if err != nil {
 		r.t.Fatal(err)
+	}
+}
+
+// oldExports makes more exports than are deleted at a time, from just before the horizon, and some that have to stay. One of each has files that a crash left.
+func (r *rig) oldExports() {
+	r.t.Helper()
+	ctx, old := context.Background(), audit.Horizon(start).Add(-time.Minute)
+	records := make([]store.Record, 600)
+	for i := range records {
+		records[i].Export = &audit.Export{ID: fmt.Sprint("old", i), Organization: org, RequestedBy: "bob", Status: audit.ExportExpired, RequestedAt: old, Version: 3}
+	}
+	for id, x := range map[string]audit.Export{
+		"old-ready": {Status: audit.ExportReady, RequestedAt: old.Add(time.Second)}, "old-running": {Status: audit.ExportRunning, RequestedAt: old.Add(time.Second)},
+		"at-the-horizon": {Status: audit.ExportRevoked, RequestedAt: audit.Horizon(start)},
+	} {
+		x.ID, x.Organization, x.RequestedBy, x.Version = id, org, "bob", 3
+		records = append(records, store.Record{Export: &x})
+	}
+	if err := r.store.PutRecords(ctx, records); err != nil {
+		r.t.Fatal(err)
+	}
+	for _, id := range []string{"old0", "old-ready", "at-the-horizon"} {
+		r.file(id)
+	}
+}
+
+// wantOldExportsGone wants of oldExports those that have to stay, and no file of the others.
+func (r *rig) wantOldExportsGone() {
+	r.t.Helper()
+	left, err := r.store.Exports(context.Background(), org, "bob", "", 1000)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	ids := make([]string, len(left))
+	for i, export := range left {
+		ids[i] = export.ID
+	}
+	if got := strings.Join(ids, ", "); got != "at-the-horizon, old-running, old-ready" {
+		r.t.Errorf("of the old exports are left: %s", got)
+	}
+	for id, want := range map[string]int{"old0": 0, "old-ready": 1, "at-the-horizon": 0} {
+		if got := r.kept(id); len(got) != want {
+			r.t.Errorf("%s: %d files are left, not %d", id, len(got), want)
+		}
 	}
 }
