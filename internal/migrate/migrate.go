@@ -122,6 +122,7 @@ type mover struct {
 	total    int64 // events of the source
 	done     int64 // of them, those that are copied, or of both sides, those that are compared
 	now      int64
+	horizon  time.Time     // what is older is past, on both sides
 	page     int           // pageSize but in tests
 	settling time.Duration // the constant but in tests
 	// pause waits before a call is made again.
@@ -159,6 +160,7 @@ func newMover(opts Options) (*mover, error) {
 }
 
 func (m *mover) run(ctx context.Context) (Report, error) {
+	m.horizon = audit.Horizon(m.Clock())
 	if err := m.admit(ctx); err != nil {
 		return m.report, err
 	}

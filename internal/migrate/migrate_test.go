@@ -63,6 +63,38 @@ func TestWhatIsPastTheHorizonIsNeitherMovedNorCounted(t *testing.T) {
 	wantMoved(t, from, to, "acme")
 }
 
+func TestWhatRetentionDeletedSinceTheLastRunIsNoDifference(t *testing.T) {
+	c := &clock{now: start}
+	from, to, later := newSide(t, c), newSide(t, c), newSide(t, c)
+	from.fill("acme", 20, 10, 5)
+	must[audit.Export](t)(from.store.PutExport(t.Context(), audit.Export{ID: "ended", Organization: "acme", RequestedBy: "x0", Status: audit.ExportExpired, RequestedAt: start}))
+	report, err := run(t.Context(), from.place("a"), to.place("b"))
+	wantSame(t, report, err)
+	if got := len(to.all("acme", store.KindExport)); got != 4 {
+		t.Errorf("%d exports were moved, want 4", got)
+	}
+
+	c.now = start.AddDate(0, 7, 0)
+	moved := func(m *mover) { m.Clock = c.Now }
+	report, err = run(t.Context(), from.place("a"), later.place("c"), moved) // before retention has come
+	wantSame(t, report, err)
+	for kind, want := range map[store.Kind]int{store.KindDelivery: 0, store.KindMessage: 0, store.KindExport: 0, store.KindReminder: 3} {
+		if got := len(later.all("acme", kind)); got != want {
+			t.Errorf("%d records of the kind %s were moved, want %d", got, kind, want)
+		}
+	}
+	horizon := audit.Horizon(c.now)
+	for kind, forget := range map[store.Kind]func(context.Context, string, time.Time, int) (int, error){
+		store.KindDelivery: from.store.DeleteDeliveries, store.KindMessage: from.store.DeleteMessages, store.KindExport: from.store.DeleteExports,
+	} {
+		if n := must[int](t)(forget(t.Context(), "acme", horizon, 100)); n == 0 {
+			t.Errorf("retention found nothing of the kind %s", kind)
+		}
+	}
+	report, err = run(t.Context(), from.place("a"), to.place("b"), moved)
+	wantSame(t, report, err)
+}
+
 func TestMovingAgainCopiesOnlyWhatIsNew(t *testing.T) {
 	c := &clock{now: start}
 	from, to := newSide(t, c), newSide(t, c)

@@ -16,7 +16,20 @@ const recordPage = 200
 var owned = []store.Kind{store.KindMember, store.KindGroup, store.KindKey, store.KindAddress, store.KindReminder, store.KindDelivery, store.KindMessage, store.KindExport,
 	store.KindCheckpoint}
 
-// each reads all records of a kind, page by page.
+// past says whether the record is older than retention keeps it: whether it has deleted it yet, on one side or the other, makes no difference.
+func (m *mover) past(r store.Record) bool {
+	switch {
+	case r.Delivery != nil:
+		return r.Delivery.CreatedAt.Before(m.horizon)
+	case r.Message != nil:
+		return r.Message.CreatedAt.Before(m.horizon)
+	case r.Export != nil:
+		return r.Export.RequestedAt.Before(m.horizon)
+	}
+	return false
+}
+
+// each reads all records of a kind that are not past, page by page.
 func (m *mover) each(ctx context.Context, p Place, organization string, kind store.Kind, do func([]store.Record) error) error {
 	for after := ""; ; {
 		list, err := try(ctx, m, func() ([]store.Record, error) { return p.Records.Records(ctx, kind, organization, after, recordPage) })
@@ -26,16 +39,19 @@ func (m *mover) each(ctx context.Context, p Place, organization string, kind sto
 		if len(list) == 0 {
 			return nil
 		}
-		if err := do(list); err != nil {
+		after = list[len(list)-1].ID()
+		if err := do(slices.DeleteFunc(list, m.past)); err != nil {
 			return err
 		}
-		after = list[len(list)-1].ID()
 	}
 }
 
 // records copies an organization's records of a kind.
 func (m *mover) records(ctx context.Context, organization string, kind store.Kind) error {
 	return m.each(ctx, m.From, organization, kind, func(list []store.Record) error {
+		if len(list) == 0 {
+			return nil
+		}
 		return m.do(ctx, func() error { return m.To.Records.PutRecords(ctx, list) })
 	})
 }
@@ -49,7 +65,8 @@ func (m *mover) organization(ctx context.Context, id string) error {
 	return m.do(ctx, func() error { return m.To.Records.PutRecords(ctx, []store.Record{{Organization: &org}}) })
 }
 
-// forget deletes what an earlier run has brought and the source has deleted since: reminders, groups and other addresses are all that is ever deleted.
+// forget deletes what an earlier run has brought and the source has deleted since: reminders, groups and other addresses are all that is
+// ever deleted, but for what is past.
 func (m *mover) forget(ctx context.Context, organization string, kind store.Kind, remove func(store.Record) error) error {
 	there := map[string]bool{}
 	err := m.each(ctx, m.From, organization, kind, func(list []store.Record) error {
