@@ -390,3 +390,28 @@ func TestExportsAreListedOwnOrAllPageByPage(t *testing.T) {
 		t.Errorf("fields = %v", got)
 	}
 }
+
+func TestAnExportThatRetentionDeletedIsAsUnknownAsOneThatNeverWas(t *testing.T) {
+	g := newRig(t)
+	old := g.request("admin", `{}`)
+	g.finish(old.ID)
+	g.do(call{method: "DELETE", path: "/v1/exports/" + old.ID, key: "admin"}).want(200)
+	g.clock.Advance(time.Minute)
+	again := into[exportAnswer](g.do(call{method: "POST", path: "/v1/exports/" + old.ID + "/again", key: "admin"}).want(202))
+	if n, err := g.store.DeleteExports(t.Context(), "acme", again.RequestedAt, 10); err != nil || n != 1 {
+		t.Fatalf("%d exports were deleted, %v; want 1", n, err)
+	}
+	for _, of := range []struct{ method, tail string }{{"GET", ""}, {"DELETE", ""}, {"POST", "/again"}, {"GET", "/files/events%201.csv"}} {
+		var details []string
+		for _, id := range []string{old.ID, "never"} {
+			details = append(details, into[Problem](g.do(call{method: of.method, path: "/v1/exports/" + id + of.tail, key: "admin"}).want(404)).Detail)
+		}
+		if details[0] != details[1] {
+			t.Errorf("%s %s says %q, and %q of one that never was", of.method, of.tail, details[0], details[1])
+		}
+	}
+	list := into[struct{ Exports []exportAnswer }](g.do(call{method: "GET", path: "/v1/exports", key: "admin"}).want(200)).Exports
+	if len(list) != 1 || list[0].ID != again.ID || list[0].AgainOf != old.ID {
+		t.Errorf("listed are %+v", list)
+	}
+}

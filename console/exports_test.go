@@ -312,6 +312,27 @@ func TestTheListOfExportsIsPaged(t *testing.T) {
 	}
 }
 
+func TestTheListGoesOnWithoutAnExportThatRetentionDeleted(t *testing.T) {
+	g := newRig(t, 50)
+	me := g.who(audit.RoleCreator)
+	path := g.startExport(me, "log=operation")
+	g.alter(path, func(e *audit.Export) { e.Status, e.Error = audit.ExportFailed, "the disk was full" })
+	g.clock.advance(time.Minute)
+	again := g.postTo(me, path+"/again", g.get(me, path).fill("form[action$=again]"))
+	if n, err := g.store.DeleteExports(t.Context(), g.enterprise.Organization.ID, g.clock.Now(), 10); err != nil || n != 1 {
+		t.Fatalf("%d exports were deleted, %v; want 1", n, err)
+	}
+	if list := g.get(me, "/exports"); list.StatusCode != http.StatusOK || list.doc.Find(".export-row").Length() != 1 {
+		t.Errorf("the list: %d, %s", list.StatusCode, list.words("main"))
+	}
+	if page := g.get(me, again); page.StatusCode != http.StatusOK {
+		t.Errorf("the page of the one that ran it again: %d, %s", page.StatusCode, page.words("main"))
+	}
+	if gone := g.get(me, path); gone.StatusCode != http.StatusNotFound || !strings.Contains(gone.words("main"), "export not found") {
+		t.Errorf("the page of the deleted one: %d, %s", gone.StatusCode, gone.words("main"))
+	}
+}
+
 func TestDurationsAreShortAndNeverNegative(t *testing.T) {
 	for d, want := range map[time.Duration]string{-time.Hour: "0 s", 999 * time.Millisecond: "0 s", 59 * time.Second: "59 s", time.Minute: "1 min 0 s",
 		24*time.Hour - time.Second: "23 h 59 min", 47 * time.Hour: "47 h 0 min", 50 * time.Hour: "2 days"} {
