@@ -15,52 +15,6 @@ import (
 	"github.com/audittrail/audittrail/workflows"
 )
 
-// reminder puts a reminder on contacts.* into the store and returns it.
-func (r *rig) reminder(id string, change func(*audit.Reminder)) audit.Reminder {
-	r.t.Helper()
-	reminder := audit.Reminder{
-		ID: id, Organization: org, Name: "Contacts", Actions: []string{"contacts.*"}, Channels: []audit.Channel{audit.ChannelEmail},
-		Recipients: []audit.Recipient{{Member: "admin"}}, Window: audit.WindowImmediate, CreatedBy: "admin", CreatedAt: r.Now(), UpdatedAt: r.Now(),
-	}
-	if change != nil {
-		change(&reminder)
-	}
-	reminder, err := r.store.PutReminder(context.Background(), reminder)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return reminder
-}
-
-// edit changes a reminder that is in the store.
-func (r *rig) edit(id string, change func(*audit.Reminder)) {
-	r.t.Helper()
-	reminder, err := r.store.Reminder(context.Background(), org, id)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	change(&reminder)
-	if _, err := r.store.PutReminder(context.Background(), reminder); err != nil {
-		r.t.Fatal(err)
-	}
-}
-
-func (r *rig) remove(id string) {
-	r.t.Helper()
-	if err := r.store.DeleteReminder(context.Background(), org, id); err != nil {
-		r.t.Fatal(err)
-	}
-}
-
-func (r *rig) checkpoint(name string) string {
-	r.t.Helper()
-	value, err := r.store.Checkpoint(context.Background(), org, name)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return value
-}
-
 var dispatching = workflows.DispatchInput{Organization: org}
 
 // dispatchFor runs the dispatcher of an organization until its reminders are deleted after d.
