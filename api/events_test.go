@@ -209,3 +209,15 @@ func TestUnicodeAndControlCharactersOfAClientDoNotBreakTheRecord(t *testing.T) {
 		t.Errorf("trail = %v", got)
 	}
 }
+
+func TestEventsWhoseIDsAreNamesOfRoutesAreReadAllTheSame(t *testing.T) {
+	g := newRig(t)
+	for _, id := range []string{"summary", "stream"} {
+		e := event(1, audit.LogLogin, "login.failed", "u_1")
+		e.ID = id
+		g.addEvents("acme", e)
+		if got := into[struct{ ID string }](g.do(call{method: "GET", path: eventPath(id), key: "reader"}).want(200)); got.ID != id {
+			t.Errorf("%s: got %q", eventPath(id), got.ID)
+		}
+	}
+}

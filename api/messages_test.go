@@ -1,11 +1,9 @@
 package api
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -84,75 +82,6 @@ func TestUnreadMessagesAreListedAloneAndOneIsFoundByItsID(t *testing.T) {
 	}
 	for _, id := range []string{"msg-9", "nothing"} {
 		g.do(call{method: "GET", path: "/v1/messages/" + id, key: "member"}).want(404)
-	}
-}
-
-// stream is an open message stream.
-type stream struct {
-	t      testing.TB
-	cancel context.CancelFunc
-	res    *http.Response
-	lines  chan string
-	// err is why reading ended, nil where the server ended it; to be read when lines is closed.
-	err error
-}
-
-func (g *rig) openStream(key, lastEventID string) *stream {
-	g.t.Helper()
-	return g.openStreamOf("/v1/messages/stream", "streamMessages", key, lastEventID)
-}
-
-func (g *rig) openStreamOf(path, operation, key, lastEventID string) *stream {
-	g.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, g.base+path, nil)
-	must(g.t, err)
-	req.Header.Set("Authorization", "Bearer "+g.keys[key])
-	if lastEventID != "" {
-		req.Header.Set("Last-Event-ID", lastEventID)
-	}
-	res, err := g.client.Do(req)
-	must(g.t, err)
-	s := &stream{t: g.t, cancel: cancel, res: res, lines: make(chan string, 1000)}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer close(s.lines)
-		in := bufio.NewScanner(res.Body)
-		for in.Buffer(nil, 1<<20); in.Scan(); {
-			s.lines <- in.Text()
-		}
-		s.err = in.Err()
-	}()
-	g.t.Cleanup(func() { cancel(); res.Body.Close(); <-done })
-	if res.StatusCode != http.StatusOK || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream") {
-		g.t.Fatalf("stream = %d %v", res.StatusCode, res.Header)
-	}
-	c := contractOf(g.t)
-	c.mu.Lock()
-	c.reached[operation] = true
-	c.mu.Unlock()
-	return s
-}
-
-// wait reads up to the line that begins so, and returns it.
-func (s *stream) wait(prefix string) string {
-	s.t.Helper()
-	for line := range s.lines {
-		if strings.HasPrefix(line, prefix) {
-			return line
-		}
-	}
-	s.t.Fatalf("the stream ended without %q", prefix)
-	return ""
-}
-
-func (s *stream) ends() {
-	s.t.Helper()
-	for range s.lines { // until it ends, or the stream's own deadline fails the read
-	}
-	if s.err != nil {
-		s.t.Fatalf("the server did not end the stream: %v", s.err)
 	}
 }
 
