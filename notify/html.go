@@ -1,36 +1,31 @@
 package notify
 
 import (
-	_ "embed"
+	"embed"
 	"html/template"
 	"strings"
 )
 
-//go:embed mail.html
-var mailHTML string
+//go:embed frame.html mail.html code.html
+var mailFiles embed.FS
 
-var mailTemplate = template.Must(template.New("mail").Parse(mailHTML))
-
-//go:embed code.html
-var codeHTML string
-
-var codeTemplate = template.Must(template.New("code").Parse(codeHTML))
+// mails are the HTML parts of all mails; frame.html is what they have in common.
+var mails = template.Must(template.ParseFS(mailFiles, "*.html"))
 
 // html is the HTML part of a mail with a code.
-func (c codeContent) html() (string, error) {
-	var b strings.Builder
-	err := codeTemplate.Execute(&b, c)
-	return b.String(), err
-}
+func (c codeContent) html() (string, error) { return mailHTML("code.html", c) }
 
 // html is the HTML part of a mail. It fetches nothing from anywhere.
 func (c *content) html() (string, error) {
-	var b strings.Builder
-	data := struct {
+	return mailHTML("mail.html", struct {
 		*content
 		TestNote string
-	}{c, testNote}
-	if err := mailTemplate.Execute(&b, data); err != nil {
+	}{c, testNote})
+}
+
+func mailHTML(name string, data any) (string, error) {
+	var b strings.Builder
+	if err := mails.ExecuteTemplate(&b, name, data); err != nil {
 		return "", err
 	}
 	return b.String(), nil
