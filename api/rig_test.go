@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -25,28 +24,10 @@ import (
 // The day on which all tests play.
 var today = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
-// clock is a time that tests move.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
 // rig is a whole server on a real listener, with a real store and the model of an index behind it.
 type rig struct {
 	t      testing.TB
-	clock  *clock
+	clock  *indextest.Clock
 	store  *storesqlite.Store
 	index  *indextest.Model
 	jobs   *fakeJobs
@@ -78,7 +59,7 @@ var cast = []struct {
 // newRig starts a server. change, where given, alters the configuration first.
 func newRig(t testing.TB, change ...func(*Config)) *rig {
 	t.Helper()
-	g := &rig{t: t, clock: &clock{now: today}, jobs: newFakeJobs(), files: &fakeFiles{content: map[string][]byte{}}, log: &lockedBuffer{},
+	g := &rig{t: t, clock: indextest.NewClock(today), jobs: newFakeJobs(), files: &fakeFiles{content: map[string][]byte{}}, log: &lockedBuffer{},
 		keys: map[string]string{}, keyIDs: map[string]string{}}
 	var err error
 	g.store, err = storesqlite.Open(t.Context(), t.TempDir(), storesqlite.Options{Logger: slog.New(slog.DiscardHandler)})

@@ -230,7 +230,7 @@ func FuzzSCIMFilter(f *testing.F) {
 		if err != nil || opposite(m) == found {
 			t.Fatalf("%q and its opposite both say %v (%v)", text, found, err)
 		}
-		narrow(e, &audit.MemberFilter{})
+		narrowMembers(e, &audit.MemberFilter{})
 		narrowGroups(e, &audit.GroupFilter{})
 		_, _ = json.Marshal(text)
 	})

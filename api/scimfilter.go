@@ -205,22 +205,29 @@ func userValues(m audit.Member, path string) ([]any, bool) {
 	return nil, false
 }
 
-// narrow restricts what the store looks at to what an index finds, where the filter needs one of these to be equal.
-func narrow(e filter.Expression, f *audit.MemberFilter) {
+// narrow names to need every attribute that has to be equal to a value, whatever else the filter says: by these the store
+// can look at what an index finds, and no further.
+func narrow(e filter.Expression, need func(path, value string)) {
 	switch e := e.(type) {
 	case *filter.LogicalExpression:
 		if e.Operator == filter.AND {
-			narrow(e.Left, f)
-			narrow(e.Right, f)
+			narrow(e.Left, need)
+			narrow(e.Right, need)
 		}
 	case *filter.AttributeExpression:
 		text, ok := e.CompareValue.(string)
-		if text = unescaped(text); !ok || text == "" || e.Operator != filter.EQ {
-			return
-		}
-		field := map[string]*string{"username": &f.UserName, "externalid": &f.ExternalID, "emails.value": &f.Email, "emails": &f.Email}[pathOf("", e.AttributePath)]
-		if field != nil && *field == "" {
-			*field = text
+		if text = unescaped(text); ok && text != "" && e.Operator == filter.EQ {
+			need(pathOf("", e.AttributePath), text)
 		}
 	}
+}
+
+// narrowMembers restricts what the store looks at to what an index finds.
+func narrowMembers(e filter.Expression, f *audit.MemberFilter) {
+	narrow(e, func(path, value string) {
+		field := map[string]*string{"username": &f.UserName, "externalid": &f.ExternalID, "emails.value": &f.Email, "emails": &f.Email}[path]
+		if field != nil && *field == "" {
+			*field = value
+		}
+	})
 }

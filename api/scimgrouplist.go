@@ -159,24 +159,14 @@ func memberNeeded(e filter.Expression, prefix string) (id string, needed bool) {
 	return id, needed
 }
 
-// narrowGroups restricts what the store looks at to what an index finds, where the filter needs one of these to be equal.
+// narrowGroups restricts what the store looks at to what an index finds.
 func narrowGroups(e filter.Expression, chosen *audit.GroupFilter) {
-	switch e := e.(type) {
-	case *filter.LogicalExpression:
-		if e.Operator == filter.AND {
-			narrowGroups(e.Left, chosen)
-			narrowGroups(e.Right, chosen)
-		}
-	case *filter.AttributeExpression:
-		text, ok := e.CompareValue.(string)
-		if text = unescaped(text); !ok || text == "" || e.Operator != filter.EQ {
-			return
-		}
-		switch pathOf("", e.AttributePath) {
+	narrow(e, func(path, value string) {
+		switch path {
 		case "displayname":
-			chosen.Names = []string{text}
+			chosen.Names = []string{value}
 		case "externalid":
-			chosen.ExternalID = text
+			chosen.ExternalID = value
 		}
-	}
+	})
 }

@@ -202,7 +202,7 @@ func (c *scimCall) listUsers(params scim.ListRequestParams) (scim.Page, error) {
 	if err != nil {
 		return page, err
 	}
-	narrow(params.FilterValidator.GetFilter(), &filter)
+	narrowMembers(params.FilterValidator.GetFilter(), &filter)
 	var found []audit.Member
 	for seen := 0; ; {
 		members, err := c.s.cfg.Directory.Members(c.ctx, c.by.Organization, filter)
