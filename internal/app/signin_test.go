@@ -156,7 +156,7 @@ func TestAProviderThatCannotBeReachedDoesNotKeepTheServerFromStarting(t *testing
 	if err := os.WriteFile(cfg.SignIn.ProvidersFile, []byte("providers: [{id: okta, name: Okta, organization: acme, issuer: 'http://127.0.0.1:1', client_id: a}]"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	response, err := http.Get(serving(t, cfg) + "/sign-in")
+	response, err := http.Get(serving(t, cfg, options()) + "/sign-in")
 	if err != nil {
 		t.Fatal(err)
 	}

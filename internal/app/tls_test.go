@@ -18,9 +18,9 @@ import (
 )
 
 // serving runs a process of the settings until the test ends, and returns its address.
-func serving(t *testing.T, cfg *config.Config) string {
+func serving(t *testing.T, cfg *config.Config, opts app.Options) string {
 	t.Helper()
-	a, err := app.New(t.Context(), cfg, options())
+	a, err := app.New(t.Context(), cfg, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestTheServerSpeaksTLSOfItsOwnAndTakesARenewedCertificate(t *testing.T) {
 	cfg := settings(t)
 	cfg.Listen = "127.0.0.1:0"
 	cfg.TLS.CertFile, cfg.TLS.KeyFile = authority.Pair("127.0.0.1", now.Add(-time.Hour), now.Add(time.Hour))
-	url := serving(t, cfg)
+	url := serving(t, cfg, options())
 	client := trusts(t, authority)
 	end := func() time.Time {
 		response, err := client.Get(url + "/healthz")
@@ -115,5 +115,5 @@ func TestAServerThatOthersReachDoesNotStartWithoutTLS(t *testing.T) {
 	}
 	cfg = settings(t)
 	cfg.Listen, cfg.Insecure = "0.0.0.0:0", true
-	serving(t, cfg)
+	serving(t, cfg, options())
 }

@@ -2,7 +2,6 @@ package app_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -41,24 +40,8 @@ func run(t *testing.T, cfg *config.Config, proxy *estest.Proxy) *running {
 	r := &running{t: t, cfg: cfg, proxy: proxy, key: key(t, cfg), sent: map[string]bool{}}
 	opts := options()
 	opts.Role = app.RoleAPI
-	a, err := app.New(t.Context(), cfg, opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- a.Run(ctx) }()
-	t.Cleanup(func() {
-		proxy.Do(nil)
-		stop()
-		if err := <-done; err != nil {
-			t.Errorf("the end: %v", err)
-		}
-		if err := a.Close(); err != nil {
-			t.Errorf("closing: %v", err)
-		}
-	})
-	r.url = a.URL()
+	r.url = serving(t, cfg, opts)
+	t.Cleanup(func() { proxy.Do(nil) }) // before the end, which needs the cluster
 	return r
 }
 
