@@ -248,16 +248,7 @@ func (d *deployment) killed(t *testing.T) {
 	if p.wrong != nil {
 		t.Error(p.wrong)
 	}
-	for _, batch := range p.unanswered { // sent again, as a producer would
-		got, err := admin.ingest(t.Context(), batch)
-		if err != nil || got.Created+got.Duplicates != len(batch) {
-			t.Fatalf("sent again: %+v, %v", got, err)
-		}
-		for _, e := range batch {
-			p.acknowledged[e.ID] = true
-		}
-	}
-	p.unanswered = nil
+	p.sendAgain(t, admin)
 	for _, e := range events {
 		if e.Action == "contacts.member.added" {
 			p.acknowledged[e.ID] = true
