@@ -31,6 +31,7 @@ type Ingester interface {
 // Directory keeps organizations, their members and groups; store.Organizations, store.Members and store.Groups say what it promises.
 type Directory interface {
 	Organization(ctx context.Context, id string) (audit.Organization, error)
+	PutOrganization(ctx context.Context, org audit.Organization) (audit.Organization, error)
 	Member(ctx context.Context, organization, id string) (audit.Member, error)
 	Members(ctx context.Context, organization string, filter audit.MemberFilter) ([]audit.Member, error)
 	PutMember(ctx context.Context, member audit.Member) (audit.Member, error)

@@ -115,8 +115,6 @@ func (s *Server) settle(ctx context.Context, from origin, who audit.Identity) (a
 func (s *Server) keepCurrent(ctx context.Context, from origin, who audit.Identity, before audit.Member) (audit.Member, error) {
 	after := who.Apply(before)
 	if activeCreator(before) && !activeCreator(after) {
-		s.creators.Lock()
-		defer s.creators.Unlock()
 		if err := s.keepCreator(ctx, before); audit.CodeOf(err) == audit.CodeConflict {
 			after.Role = before.Role // a mapping that means nobody must not leave nobody who may do everything
 		} else if err != nil {

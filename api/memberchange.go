@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"slices"
 	"strings"
 
@@ -22,8 +21,6 @@ func (s *Server) changeMember(r *request, before, after audit.Member) (audit.Mem
 		return audit.Member{}, err
 	}
 	if activeCreator(before) && !activeCreator(after) {
-		s.creators.Lock() // of two creators who take the role from one another only one can
-		defer s.creators.Unlock()
 		if err := s.keepCreator(r.ctx, before); err != nil {
 			return audit.Member{}, err
 		}
@@ -56,21 +53,6 @@ func settleProvisioned(before audit.Member, after *audit.Member) {
 	if !slices.Contains(after.Departments, after.Provisioned.Department) {
 		after.Provisioned.Department = ""
 	}
-}
-
-func activeCreator(m audit.Member) bool { return m.Role == audit.RoleCreator && m.Included() }
-
-// keepCreator refuses what would leave an organization without anybody who may do everything.
-func (s *Server) keepCreator(ctx context.Context, leaving audit.Member) error {
-	creators, err := s.cfg.Directory.Members(ctx, leaving.Organization,
-		audit.MemberFilter{Roles: []audit.Role{audit.RoleCreator}, Status: audit.MemberActive, Limit: 2})
-	if err != nil {
-		return err
-	}
-	if slices.ContainsFunc(creators, func(m audit.Member) bool { return m.ID != leaving.ID }) {
-		return nil
-	}
-	return audit.Errorf(audit.CodeConflict, "%s is the last active creator of the organization: make somebody else one first", leaving.ID)
 }
 
 // strip takes from a member who is about to be deleted what acts or waits on their behalf: keys, and a place in reminders, other

@@ -41,8 +41,6 @@ func (s *Server) eraseMember(r *request) error {
 		return audit.Errorf(audit.CodeUnavailable, "this server erases nobody")
 	}
 	if activeCreator(before) {
-		s.creators.Lock()
-		defer s.creators.Unlock()
 		if err := s.keepCreator(r.ctx, before); err != nil {
 			return err
 		}

@@ -42,8 +42,6 @@ type Server struct {
 	linkKey, addressKey sharedKey
 	// directory is SCIM's.
 	directory scim.Server
-	// creators is held while a creator stops being one.
-	creators sync.Mutex
 	// failures are sign-ins that failed.
 	failures failures
 	// addresses bound what comes from one address, badKeys what of that has a key that does not work.

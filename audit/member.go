@@ -23,8 +23,21 @@ type Organization struct {
 	CreatedAt time.Time `json:"created_at"`
 	// Actions are the organization's own additions to the catalogue.
 	Actions []ActionInfo `json:"actions,omitempty"`
-	Version int64        `json:"version"`
+	// Departures are of creators who are about to stop being one.
+	Departures []Departure `json:"departures,omitempty"`
+	Version    int64       `json:"version"`
 }
+
+// Departure says that the creator may be replaced by a member who is none, for as long as the entry has this version. Who is leaving is not counted
+// among those who stay.
+type Departure struct {
+	Member  string    `json:"member"`
+	Version int64     `json:"version"`
+	At      time.Time `json:"at"`
+}
+
+// Pending says that the entry, as it is now, may still be replaced.
+func (d Departure) Pending(m Member) bool { return d.Member == m.ID && d.Version >= m.Version }
 
 // Member is a person in an organization's directory.
 type Member struct {
