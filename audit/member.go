@@ -23,6 +23,8 @@ type Organization struct {
 	CreatedAt time.Time `json:"created_at"`
 	// Actions are the organization's own additions to the catalogue.
 	Actions []ActionInfo `json:"actions,omitempty"`
+	// CreationEvent is the id of the event that says that the organization was created, until that is on record.
+	CreationEvent string `json:"creation_event,omitempty"`
 	// Departures are of creators who are about to stop being one.
 	Departures []Departure `json:"departures,omitempty"`
 	Version    int64       `json:"version"`

@@ -121,6 +121,13 @@ func (sh *shell) testOrgs(t *testing.T) {
 	}](t, local.want(t, 0, "orgs", "create", "beside", "--name", "Beside", "-o", "json").stdout)
 	beside := command{env: []string{"AUDITTRAIL_SERVER=" + sh.url, "AUDITTRAIL_KEY=" + made.Key}}
 	beside.want(t, 0, "search")
+	lines := strings.Split(strings.TrimSpace(beside.want(t, 0, "search", "-o", "json", "--limit", "0").stdout), "\n")
+	for i, line := range lines {
+		first, e := i == len(lines)-1, decoded[audit.Event](t, line)
+		if (e.Action == audit.ActionOrganizationCreated) != first || first && (e.Actor.ID != "audit_trail" || e.Targets[0].Name != "Beside") {
+			t.Errorf("%d of %d events back is %s", i, len(lines), line)
+		}
+	}
 	if r := local.want(t, 1, "orgs", "create", "beside", "--name", "Beside"); !strings.Contains(r.stderr, "choose another id") {
 		t.Errorf("made twice: %s", r)
 	}

@@ -32,6 +32,7 @@ type parts struct {
 	jobs      *jobs.Client
 	hinter    *hinter
 	committer *ingest.Committer
+	founder   *founder // what events are appended by
 	channels  channels
 	places    *places
 	metrics   *api.Metrics
@@ -156,6 +157,7 @@ func (a *App) connect(ctx context.Context, p *parts, opts Options) error {
 	group.Observe = func(s ingest.Stats) { p.metrics.ObserveCommit(s.Requests, s.Events, s.Wait, s.Commit, s.Err) }
 	p.committer = ingest.New(p.index, group)
 	a.onClose("ingestion", p.committer.Close)
+	p.founder = newFounder(p.committer, p.store, opts.Clock, opts.Logger)
 	return nil
 }
 
@@ -169,7 +171,7 @@ func (a *App) apiConfig(p *parts, opts Options) api.Config {
 		opts.Logger.Error("trusted_proxies are not believed", "error", err) // Check refuses them before anything is assembled
 	}
 	cfg := api.Config{
-		Events: p.reads, Erasures: p.reads, Ingester: p.committer, Directory: p.store, Keys: p.store, Sessions: p.store, LoginLinks: p.store, Addresses: p.store, Reminders: p.store, Deliveries: p.store,
+		Events: p.reads, Erasures: p.reads, Ingester: p.founder, Directory: p.store, Keys: p.store, Sessions: p.store, LoginLinks: p.store, Addresses: p.store, Reminders: p.store, Deliveries: p.store,
 		Messages: p.store, Exports: p.store, Secrets: p.store, Jobs: hintedJobs{p.jobs, p.hinter}, Files: p.files,
 		Channels: p.channels.forAPI(),
 		Ready: []api.ReadyCheck{
@@ -204,11 +206,11 @@ func (a *App) apiConfig(p *parts, opts Options) api.Config {
 
 func workerDeps(p *parts, opts Options) worker.Deps {
 	return worker.Deps{
-		Exports:  &activities.Exports{Events: p.reads, Records: p.store, Own: p.committer, Files: p.files, Clock: opts.Clock},
+		Exports:  &activities.Exports{Events: p.reads, Records: p.store, Own: p.founder, Files: p.files, Clock: opts.Clock},
 		Dispatch: &activities.Dispatch{Events: p.reads, Records: p.store, Handover: p.jobs, Clock: opts.Clock, Logger: opts.Logger},
 		Reminders: &activities.Reminders{Records: p.store, Senders: p.channels.senders, Codes: p.channels.codes, AddressSecret: p.codes,
 			Links: p.links, Erasures: p.reads, Clock: opts.Clock},
-		Retention:  &activities.Retention{Index: p.index, Records: p.store, Own: p.committer, Files: p.files, Clock: opts.Clock, Logger: opts.Logger},
+		Retention:  &activities.Retention{Index: p.index, Records: p.store, Own: p.founder, Files: p.files, Clock: opts.Clock, Logger: opts.Logger},
 		Reconciler: p.jobs,
 		Logger:     opts.Logger.With("component", "worker"),
 	}

@@ -58,7 +58,13 @@ func (d *demo) prepare() (err error) {
 
 // makeOrganization stores organization and members; those that an earlier start has stored stay as they are.
 func (d *demo) makeOrganization(records store.Store, enterprise *sample.Enterprise) (int, error) {
-	if _, err := records.PutOrganization(d.ctx, enterprise.Organization); err != nil && audit.CodeOf(err) != audit.CodeConflict {
+	event, err := uuid.NewV7()
+	if err != nil {
+		return 0, err
+	}
+	org := enterprise.Organization
+	org.CreationEvent = event.String()
+	if _, err := records.PutOrganization(d.ctx, org); err != nil && audit.CodeOf(err) != audit.CodeConflict {
 		return 0, err
 	}
 	bar := d.newProgress("members", int64(len(enterprise.Members)))

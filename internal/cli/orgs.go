@@ -23,6 +23,7 @@ type orgsCommand struct {
 // Help is shown behind the summary.
 func (orgsCommand) Help() string {
 	return `Works on the records in the data directory itself, whether the server runs or not: whoever can write them owns the installation.
+The first event of the organization, which a server stores before any other, says that it was created.
 
   audittrail orgs create acme --name "Acme Inc." --member-id u_1 --member-name "Ada Lovelace"`
 }
@@ -74,6 +75,11 @@ func createOrganization(ctx context.Context, records store.Store, org audit.Orga
 	if len(keys) > 0 {
 		return created{}, fmt.Errorf("the organization %s exists: choose another id, or make another key with `audittrail keys create`", org.ID)
 	}
+	event, err := uuid.NewV7()
+	if err != nil {
+		return created{}, err
+	}
+	org.CreationEvent = event.String()
 	if org, err = records.PutOrganization(ctx, org); audit.CodeOf(err) == audit.CodeConflict {
 		org, err = records.Organization(ctx, creator.Organization)
 	}

@@ -22,8 +22,8 @@ func member(organization, id string) audit.Member {
 func testOrganizations(t *testing.T, e env) {
 	ctx := t.Context()
 	org := audit.Organization{ID: e.org, Name: "Acme \"Ltd\" ☕", CreatedAt: at(0),
-		Actions: []audit.ActionInfo{{Action: "crm.deal.won", Log: audit.LogProduct, Title: "Deal won", Description: "It was won."}},
-		Departures: []audit.Departure{{Member: "u1", Version: 3, At: at(1)}}}
+		Actions:       []audit.ActionInfo{{Action: "crm.deal.won", Log: audit.LogProduct, Title: "Deal won", Description: "It was won."}},
+		CreationEvent: "made", Departures: []audit.Departure{{Member: "u1", Version: 3, At: at(1)}}}
 	_, err := e.Organization(ctx, e.org)
 	wantCode(t, "an organization before it is put", err, audit.CodeNotFound)
 	first := must[audit.Organization](t)(e.PutOrganization(ctx, org))
