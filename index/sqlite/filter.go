@@ -123,14 +123,14 @@ func pushed(q *audit.Query) []string {
 	if tokens, ok := tokensOf(q.Outcomes, outcomeTokens); ok {
 		out = append(out, anyToken(tokens))
 	}
-	if e := anyPhrase("text", q.Actions, func(pattern string) string { return strings.TrimSuffix(pattern, ".*") }); e != "" {
+	if e := anyWords(q.Actions, func(pattern string) string { return strings.TrimSuffix(pattern, ".*") }); e != "" {
 		out = append(out, e)
 	}
-	if e := anyPhrase("text", q.Ranges, func(r string) string { return r }); e != "" {
+	if e := anyWords(q.Ranges, func(r string) string { return r }); e != "" {
 		out = append(out, e)
 	}
-	if e := anyPhrase("actor", q.Actors, func(id string) string { return id }); e != "" {
-		out = append(out, e)
+	if e := anyWords(q.Actors, func(id string) string { return id }); e != "" {
+		out = append(out, "actor : "+e)
 	}
 	return out
 }
@@ -145,7 +145,7 @@ func pushedQualifier(q audit.Qualifier) string {
 	case audit.FieldAction, audit.FieldRange, audit.FieldPlatform:
 		// Beyond ASCII, what is the same in lower case need not have the same tokens.
 		if !q.Prefix && strings.IndexFunc(q.Value, func(r rune) bool { return r >= utf8.RuneSelf }) < 0 {
-			return anyPhrase("text", []string{q.Value}, func(v string) string { return v })
+			return anyWords([]string{q.Value}, func(v string) string { return v })
 		}
 	}
 	return ""
@@ -168,26 +168,27 @@ func anyToken(tokens []string) string {
 	for i, t := range tokens {
 		quoted[i] = `"` + t + `"`
 	}
-	return "text : (" + strings.Join(quoted, " OR ") + ")"
+	return "(" + strings.Join(quoted, " OR ") + ")" // no other column has them
 }
 
-// anyPhrase returns an expression for the words of one of the values, or "" where one has none.
-func anyPhrase(column string, values []string, words func(string) string) string {
+// anyWords returns an expression for all words of one of the values, or "" where one has none. Where they stand is left to the facts: FTS5 takes longer
+// to compare columns and positions.
+func anyWords(values []string, words func(string) string) string {
 	if len(values) == 0 || len(values) > pushMost {
 		return ""
 	}
-	var phrases []string
+	var any []string
 	for _, v := range values {
-		var tokens []string
+		var all []string
 		for _, t := range fulltext.AppendTokens(nil, words(v)) {
-			tokens = append(tokens, t.Text)
+			all = append(all, phrase([]string{t.Text}, false))
 		}
-		if len(tokens) == 0 {
+		if len(all) == 0 {
 			return ""
 		}
-		phrases = append(phrases, phrase(tokens, false))
+		any = append(any, "("+strings.Join(all, " AND ")+")")
 	}
-	return column + " : (" + strings.Join(phrases, " OR ") + ")"
+	return "(" + strings.Join(any, " OR ") + ")"
 }
 
 // phrase writes a phrase of FTS5. Tokens hold no ASCII punctuation, so nothing needs quoting but the whole.
