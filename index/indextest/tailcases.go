@@ -50,6 +50,15 @@ var tailCases = []testCase{
 			s.same(rest.More, false, "more")
 		}
 	}},
+	{"goes on behind a checkpoint after a restart, though nothing but duplicates came before that", func(s *suite) {
+		s.store(acme, events("a")...)
+		s.append(acme, events("a")...)
+		_, checkpoint := s.tail(acme, "", 10)
+		s.reopen()
+		s.store(acme, events("b")...) // in the same millisecond: a clock may be set back too
+		ids, _ := s.tail(acme, checkpoint, 10)
+		s.same(ids, []string{"b"}, "the tail behind the checkpoint")
+	}},
 	{"says that there is no more where a page is exactly full", func(s *suite) {
 		s.storeApart(acme, event("a", at(0)), event("b", at(0)))
 		page, err := s.ix.Tail(s.Context(), acme, "", 2)

@@ -154,8 +154,13 @@ func (m *month) store(ctx context.Context, b *batch, g *group) error {
 		h.facts = nil
 		return err
 	}
-	m.lastReceived.Store(max(m.lastReceived.Load(), b.stamp))
-	m.lastCommit.Store(max(m.lastCommit.Load(), b.commit))
+	for _, r := range g.arrival {
+		if !r.duplicate {
+			g.stored = max(g.stored, r.commit)
+			m.lastReceived.Store(max(m.lastReceived.Load(), r.received))
+		}
+	}
+	m.lastCommit.Store(max(m.lastCommit.Load(), g.stored))
 	m.remember(g)
 	m.pending.Store(int64(len(h.pending)))
 	if len(h.pending) == 0 {

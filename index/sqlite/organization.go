@@ -157,7 +157,11 @@ func (o *organization) stamp(b *batch) (finish func()) {
 	return func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		o.lastCommit = b.commit
+		// What nothing was stored with is not the last number: after a restart it would not be known, and be given again, to events that the tail has
+		// passed by then.
+		for i := range b.groups {
+			o.lastCommit = max(o.lastCommit, b.groups[i].stored)
+		}
 		o.flying = nil
 		o.appended.Store(time.Since(o.index.started).Milliseconds())
 		close(flying)

@@ -52,6 +52,8 @@ type group struct {
 	arrival []*row
 	byRow   []*row
 	byHash  []*row
+	// stored is the highest number of a commit that a row was stored with, 0 where none was.
+	stored int64
 }
 
 // idHash returns what finds an event by its id.
