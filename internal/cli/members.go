@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/audittrail/audittrail/audit"
@@ -92,42 +94,57 @@ type membersPutCommand struct {
 	config.Client `embed:""`
 
 	ID          string   `arg:"" help:"Id of the member."`
-	Name        string   `required:"" help:"Name."`
-	Email       string   `help:"Mail address."`
-	Phone       string   `help:"Phone number: +491701234567."`
-	Avatar      string   `help:"https address of a picture."`
-	Departments []string `help:"Departments."`
-	Role        string   `default:"member" help:"creator, system_admin, contact_admin or member."`
-	Status      string   `default:"active" help:"active, deactivated or deleted."`
+	Name        *string  `placeholder:"NAME" help:"Name; who is new needs one."`
+	Email       *string  `placeholder:"ADDRESS" help:"Mail address."`
+	Phone       *string  `placeholder:"NUMBER" help:"Phone number: +491701234567."`
+	Avatar      *string  `placeholder:"URL" help:"https address of a picture."`
+	Departments []string `placeholder:"NAME" help:"Departments."`
+	Role        *string  `placeholder:"ROLE" help:"creator, system_admin, contact_admin or member (default of who is new: member)."`
+	Status      *string  `placeholder:"STATUS" help:"active, deactivated or deleted (default of who is new: active)."`
 }
 
-// Run puts a member.
+// Help is shown behind the summary.
+func (membersPutCommand) Help() string {
+	return `What is not given stays as it is; an empty value empties it.
+
+  audittrail members put u_42 --name "Bob Lee" --email bob@example.com --departments Sales,Support
+  audittrail members put u_42 --role contact_admin`
+}
+
+// Run makes a member, or changes what is given of the one who is there.
 func (c *membersPutCommand) Run(e *env) error {
 	server, err := e.connect(&c.Client)
 	if err != nil {
 		return err
 	}
 	defer server.Close()
-	err = putMember(e, server, c.ID, memberInput{Name: c.Name, Avatar: c.Avatar, Email: c.Email, Phone: c.Phone,
-		Departments: c.Departments, Role: c.Role, Status: c.Status})
-	if err != nil {
+	path := "/v1/members/" + url.PathEscape(c.ID)
+	var before audit.Member
+	if err := server.Call(e.ctx, http.MethodGet, path, nil, nil, &before); err != nil {
+		return err
+	}
+	if err := server.Call(e.ctx, http.MethodPut, path, nil, c.over(before), nil); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(e.Stdout, "stored")
 	return err
 }
 
-// putMember replaces a member, or makes one.
-func putMember(e *env, server *client.Client, id string, in memberInput) error {
-	path := "/v1/members/" + url.PathEscape(id)
-	var found struct {
-		Version int64 `json:"version"`
+// over puts what was given over what is there. User name and external id are left out, and so stay.
+func (c *membersPutCommand) over(before audit.Member) memberInput {
+	given := func(value *string, there string) string {
+		if value == nil {
+			return there
+		}
+		return *value
 	}
-	if err := server.Call(e.ctx, http.MethodGet, path, nil, nil, &found); err != nil {
-		return err
+	in := memberInput{Name: given(c.Name, before.Name), Avatar: given(c.Avatar, before.Avatar), Email: given(c.Email, before.Email), Phone: given(c.Phone, before.Phone),
+		Departments: before.Departments, Role: given(c.Role, cmp.Or(string(before.Role), string(audit.RoleMember))),
+		Status: given(c.Status, cmp.Or(string(before.Status), string(audit.MemberActive))), Version: before.Version}
+	if c.Departments != nil {
+		in.Departments = slices.DeleteFunc(slices.Clone(c.Departments), func(name string) bool { return name == "" })
 	}
-	in.Version = found.Version
-	return server.Call(e.ctx, http.MethodPut, path, nil, in, nil)
+	return in
 }
 
 type membersImportCommand struct {
