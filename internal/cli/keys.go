@@ -27,18 +27,17 @@ func call[T any](e *env, settings *config.Client, method, path string, query url
 	return e.print(answer, func(w io.Writer) { table(w, answer) })
 }
 
-// remove connects and deletes.
-func remove(e *env, settings *config.Client, path, done string) error {
+// remove connects and deletes what has the id below the path.
+func remove(e *env, settings *config.Client, path, id, result string) error {
 	server, err := e.connect(settings)
 	if err != nil {
 		return err
 	}
 	defer server.Close()
-	if err := server.Call(e.ctx, http.MethodDelete, path, nil, nil, nil); err != nil {
+	if err := server.Call(e.ctx, http.MethodDelete, path+url.PathEscape(id), nil, nil, nil); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(e.Stdout, done)
-	return err
+	return e.done(id, result)
 }
 
 type keysCommand struct {
@@ -145,5 +144,5 @@ type keysRevokeCommand struct {
 
 // Run revokes a key.
 func (c *keysRevokeCommand) Run(e *env) error {
-	return remove(e, &c.Client, "/v1/keys/"+url.PathEscape(c.ID), "revoked")
+	return remove(e, &c.Client, "/v1/keys/", c.ID, "revoked")
 }

@@ -126,8 +126,7 @@ func (c *membersPutCommand) Run(e *env) error {
 	if err := server.Call(e.ctx, http.MethodPut, path, nil, c.over(before), nil); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(e.Stdout, "stored")
-	return err
+	return e.done(c.ID, "stored")
 }
 
 // over puts what was given over what is there. User name and external id are left out, and so stay.
@@ -169,11 +168,13 @@ func (c *membersImportCommand) Run(e *env) error {
 		source = f
 	}
 	stored, refused, err := e.importMembers(server, source)
-	fmt.Fprintf(e.Stdout, "%s members stored, %s refused\n", count(stored), count(refused))
+	printErr := e.print(map[string]int{"stored": stored, "refused": refused}, func(w io.Writer) {
+		fmt.Fprintf(w, "%s members stored, %s refused\n", count(stored), count(refused))
+	})
 	if err == nil && refused > 0 {
 		err = errors.New("some members were refused: correct their lines and import the file again")
 	}
-	return err
+	return errors.Join(printErr, err)
 }
 
 func (e *env) importMembers(server *client.Client, source io.Reader) (stored, refused int, err error) {

@@ -23,6 +23,17 @@ func (e *env) print(value any, table func(w io.Writer)) error {
 	return w.Flush()
 }
 
+// did is what a command without an answer of its own prints as JSON.
+type did struct {
+	ID     string `json:"id"`
+	Result string `json:"result"`
+}
+
+// done says what became of what the id names.
+func (e *env) done(id, result string) error {
+	return e.print(did{ID: id, Result: result}, func(w io.Writer) { row(w, result) })
+}
+
 // row writes one line of a table.
 func row(w io.Writer, cells ...any) {
 	for i, cell := range cells {

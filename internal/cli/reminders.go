@@ -101,7 +101,7 @@ type remindersDeleteCommand struct {
 
 // Run deletes a reminder.
 func (c *remindersDeleteCommand) Run(e *env) error {
-	return remove(e, &c.Client, "/v1/reminders/"+url.PathEscape(c.ID), "deleted")
+	return remove(e, &c.Client, "/v1/reminders/", c.ID, "deleted")
 }
 
 type remindersTestCommand struct {

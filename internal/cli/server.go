@@ -151,10 +151,15 @@ type versionCommand struct{}
 
 // Run prints the version.
 func (versionCommand) Run(e *env) error {
-	embedded := "without embedded Temporal"
-	if e.StartTemporal != nil {
-		embedded = "with embedded Temporal"
-	}
-	_, err := fmt.Fprintf(e.Stdout, "audittrail %s, %s\n", e.version, embedded)
-	return err
+	told := struct {
+		Version          string `json:"version"`
+		EmbeddedTemporal bool   `json:"embedded_temporal"`
+	}{e.version, e.StartTemporal != nil}
+	return e.print(told, func(w io.Writer) {
+		embedded := "without embedded Temporal"
+		if told.EmbeddedTemporal {
+			embedded = "with embedded Temporal"
+		}
+		fmt.Fprintf(w, "audittrail %s, %s\n", told.Version, embedded)
+	})
 }

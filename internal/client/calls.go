@@ -56,9 +56,9 @@ type Export struct {
 	Truncated int64              `json:"truncated"`
 	Done      int64              `json:"done"`
 	Progress  float64            `json:"progress"`
-	ReadyAt   time.Time          `json:"ready_at"`
-	ExpiresAt time.Time          `json:"expires_at"`
-	Error     string             `json:"error"`
+	ReadyAt   time.Time          `json:"ready_at,omitzero"`
+	ExpiresAt time.Time          `json:"expires_at,omitzero"`
+	Error     string             `json:"error,omitempty"`
 	Files     []ExportFile       `json:"files"`
 }
 

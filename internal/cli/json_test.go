@@ -1,0 +1,54 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// told runs a command with JSON as its output against a server that gives one answer to everything, and returns what it printed.
+func told(t *testing.T, answer string, args ...string) map[string]any {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, answer) }))
+	t.Cleanup(server.Close)
+	t.Setenv("AUDITTRAIL_SERVER", server.URL)
+	t.Setenv("AUDITTRAIL_KEY", "at_test")
+	code, stdout, stderr := command(t, "id,name\nu_2,Bob\n", append(args, "--output", "json")...)
+	var got map[string]any
+	if err := json.Unmarshal([]byte(stdout), &got); err != nil || code != 0 {
+		t.Fatalf("exit %d, %v: %s%s", code, err, stdout, stderr)
+	}
+	return got
+}
+
+func TestEveryCommandThatIsAskedForJSONPrintsJSON(t *testing.T) {
+	for args, want := range map[string]map[string]any{
+		"keys revoke k_1":      {"id": "k_1", "result": "revoked"},
+		"reminders delete r_1": {"id": "r_1", "result": "deleted"},
+		"members put u_2":      {"id": "u_2", "result": "stored"},
+		"members import -":     {"stored": 1.0, "refused": 0.0},
+		"version":              {"embedded_temporal": false},
+	} {
+		t.Run(args, func(t *testing.T) {
+			got := told(t, `{}`, strings.Fields(args)...)
+			for name, value := range want {
+				if got[name] != value {
+					t.Errorf("%s is %v, want %v, in %v", name, got[name], value, got)
+				}
+			}
+		})
+	}
+}
+
+func TestAnExportThatIsNotReadyHasNoTimesAtWhichItIs(t *testing.T) {
+	got := told(t, `{"id":"x_1","status":"running","files":[]}`, "export", "--no-wait")
+	for _, name := range []string{"ready_at", "expires_at", "error"} {
+		if value, found := got[name]; found {
+			t.Errorf("%s is %v", name, value)
+		}
+	}
+}
