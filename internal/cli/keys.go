@@ -96,6 +96,9 @@ type keysCreateCommand struct {
 
 // Run makes a key.
 func (c *keysCreateCommand) Run(e *env) error {
+	if c.Expires < 0 {
+		return usagef("--expires must not be negative: give how long the key works, like 2160h, or 0 for ever")
+	}
 	in := map[string]any{"name": c.Name, "scopes": c.Scopes}
 	if c.Member != "" {
 		in["member"] = c.Member
