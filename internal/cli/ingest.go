@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -77,13 +78,25 @@ func (c *ingestCommand) Run(e *env) error {
 		}
 	})
 	if failure == nil {
-		for _, t := range all {
-			if t.Rejected > 0 {
-				failure = fmt.Errorf("%s events were rejected; everything else is stored. Reasons: %s", count(t.Rejected), t.RejectedFile)
-			}
-		}
+		failure = refusal(all)
 	}
 	return errors.Join(printErr, failure)
+}
+
+// refusal says how many events were rejected and where the reasons are; nil where none was.
+func refusal(all []ingestTotals) error {
+	var rejected int
+	var files []string
+	for _, t := range all {
+		if t.Rejected > 0 {
+			rejected += t.Rejected
+			files = append(files, t.RejectedFile)
+		}
+	}
+	if rejected == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s events were rejected; everything else is stored. Reasons: %s", count(rejected), strings.Join(files, ", "))
 }
 
 // ingestFile sends one file, as far as it can be read.
