@@ -165,6 +165,17 @@ func TestIngestWritesRejectedLinesWithTheirReasonsAndSendsTheRest(t *testing.T) 
 	}
 }
 
+func TestIngestOfSeveralFilesNamesEachThatHasRejectedLines(t *testing.T) {
+	newProducer(t)
+	first, second := writeFile(t, "first.ndjson", "{}\n{}\n"), writeFile(t, "second.ndjson", lines(1)+"{}\n")
+	code, _, stderr := command(t, "", "ingest", first, second)
+	for _, want := range []string{"3 events were rejected", first + ".rejected.ndjson", second + ".rejected.ndjson"} {
+		if code != 1 || !strings.Contains(stderr, want) {
+			t.Errorf("exit %d, want 1 and %q in:\n%s", code, want, stderr)
+		}
+	}
+}
+
 func TestIngestSendsWhatATruncatedFileHoldsAndSaysWhereItBreaks(t *testing.T) {
 	p := newProducer(t)
 	whole := zip(lines(5000))
@@ -287,6 +298,7 @@ func TestMistakesEndWithTwoAndSayWhatToDo(t *testing.T) {
 		"demo without Temporal":         {[]string{"demo"}, "go run ./standalone"},
 		"a server that is no address":   {[]string{"search", "--server", "here", "--key", "k"}, "must be like http://127.0.0.1:8080"},
 		"a time that is none":           {[]string{"search", "--key", "k", "--from", "yesterday"}, "--from"},
+		"a key that has ended":          {[]string{"keys", "create", "x", "--scopes", "admin", "--key", "k", "--expires=-1h"}, "--expires must not be negative"},
 		"an organization's id":          {[]string{"orgs", "create", "A B", "--name", "x"}, `"A B" is not an id`},
 		"a cluster that is not named":   {[]string{"setup", "--index", "elastic"}, "elastic.urls: must name the nodes of the cluster"},
 		"a dry run on SQLite":           {[]string{"setup", "--dry-run"}, "--dry-run: with the index sqlite"},

@@ -63,6 +63,11 @@ func (c *exportCommand) Run(e *env) error {
 			request[name] = list[0]
 		}
 	}
+	if c.Wait { // what cannot be written is not asked for
+		if err := os.MkdirAll(c.Dir, 0o750); err != nil {
+			return err
+		}
+	}
 	export, err := server.CreateExport(e.ctx, request)
 	if err != nil {
 		return err
@@ -72,9 +77,6 @@ func (c *exportCommand) Run(e *env) error {
 		return e.print(export, func(w io.Writer) { row(w, export.ID) })
 	}
 	if export, err = e.awaitExport(server, export); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(c.Dir, 0o750); err != nil {
 		return err
 	}
 	paths, err := downloadExport(e.ctx, server, export, c.Dir)

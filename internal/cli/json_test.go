@@ -44,6 +44,17 @@ func TestEveryCommandThatIsAskedForJSONPrintsJSON(t *testing.T) {
 	}
 }
 
+func TestAnExportIsNotAskedForWhereItsFilesCannotBeWritten(t *testing.T) {
+	asked := false
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
+	t.Cleanup(server.Close)
+	t.Chdir(t.TempDir())
+	code, _, stderr := command(t, "", "export", "--dir", writeFile(t, "taken", "a file"), "--server", server.URL, "--key", "k")
+	if code != 1 || asked || !strings.Contains(stderr, "taken") {
+		t.Errorf("exit %d, the server was asked: %v: %s", code, asked, stderr)
+	}
+}
+
 func TestAnExportThatIsNotReadyHasNoTimesAtWhichItIs(t *testing.T) {
 	got := told(t, `{"id":"x_1","status":"running","files":[]}`, "export", "--no-wait")
 	for _, name := range []string{"ready_at", "expires_at", "error"} {
