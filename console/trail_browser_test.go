@@ -76,6 +76,20 @@ func TestAReaderFiltersOpensAndClosesByKeysAlone(t *testing.T) {
 	p.WaitText("#keys", "close the event")
 }
 
+func TestAListOfALinkThatNamesTheMillisecondIsFilteredFurther(t *testing.T) {
+	g := newRig(t, 0)
+	g.append([]*audit.Event{{ID: "e", Time: time.Date(2026, 11, 10, 8, 15, 30, 539e6, time.UTC), Log: audit.LogLogin, Action: "login.failed",
+		Outcome: audit.OutcomeFailure, Actor: audit.Actor{ID: "u_1"}}})
+	p := g.tab(browser.Look{}, g.who(audit.RoleCreator))
+	p.Open(g.base + "/login-history?from=2026-11-10T08:15:30.539Z&to=2026-11-10T08:15:30.540Z")
+	p.Type("#q", "failed")
+	p.Press(kb.Enter)
+	p.Wait("the list is filtered", `new URLSearchParams(location.search).get("q") === "failed"`)
+	if from := p.Query().Get("from"); from != "2026-11-10T08:15:30.539" || p.Nodes("#rows tbody tr") != 1 {
+		t.Errorf("from %q there are %d rows", from, p.Nodes("#rows tbody tr"))
+	}
+}
+
 func TestTheOperatorIsChosenByTyping(t *testing.T) {
 	g := newRig(t, 400)
 	me := g.enterprise.Members[0]

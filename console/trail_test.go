@@ -164,6 +164,28 @@ func TestFiltersOfOneNameSurviveTheForm(t *testing.T) {
 	}
 }
 
+// Messages of reminders link to the very millisecond of their events.
+func TestTheTimeOfALinkSurvivesTheForm(t *testing.T) {
+	g := newRig(t, 0)
+	me := g.who(audit.RoleCreator)
+	at := time.Date(2026, 11, 10, 8, 15, 30, 539e6, time.UTC)
+	for i := range 3 {
+		g.append([]*audit.Event{{ID: fmt.Sprint(i), Time: at.Add(time.Duration(i-1) * time.Millisecond), Log: audit.LogLogin, Action: "login.failed",
+			Outcome: audit.OutcomeFailure, Actor: audit.Actor{ID: "u_1"}}})
+	}
+	got := g.get(me, "/login-history?from=2026-11-10T08:15:30.539Z&to=2026-11-10T08:15:30.540Z", "Cookie", zoneCookie+"=Asia/Tokyo; session="+me)
+	if chips := got.words(".chips"); !strings.Contains(chips, "From 2026-11-10 17:15:30.539") || !strings.Contains(chips, "To 2026-11-10 17:15:30.540") {
+		t.Errorf("the filters are told as %q", chips)
+	}
+	if step := got.doc.Find("input[name=from]").AttrOr("step", ""); step != "any" {
+		t.Errorf("the step is %q: the browser would not send what is between two minutes", step)
+	}
+	again := g.get(me, "/login-history?"+got.fill("#filters").Encode(), "Cookie", zoneCookie+"=Asia/Tokyo; session="+me)
+	if fmt.Sprint(again.rows()) != "[1]" {
+		t.Errorf("sent again the form gives %v, before %v", again.rows(), got.rows())
+	}
+}
+
 func TestNothingFromAnEventRuns(t *testing.T) {
 	g := newRig(t, 0)
 	g.appendHostile()

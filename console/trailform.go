@@ -101,6 +101,17 @@ func (con *Console) trailForm(r *request, t trailQuery, words *vocabulary) (trai
 // fieldTime is what fields of type datetime-local hold.
 const fieldTime = "2006-01-02T15:04"
 
+// within is what a layout that ends with minutes needs behind it so that nothing of the time is lost: links of messages name the millisecond.
+func within(at time.Time) string {
+	switch {
+	case at.Nanosecond() != 0:
+		return ":05.000"
+	case at.Second() != 0:
+		return ":05"
+	}
+	return ""
+}
+
 // field is the time as the form's field holds it: in the reader's zone, "" where it cannot be read.
 func (t trailQuery) field(name string) string {
 	at, err := t.moment(name, 0)
@@ -110,7 +121,7 @@ func (t trailQuery) field(name string) string {
 	if text := t.values.Get(name); name == "to" && len(text) == len(time.DateOnly) {
 		at = at.AddDate(0, 0, 1)
 	}
-	return at.In(t.zone).Format(fieldTime)
+	return at.In(t.zone).Format(fieldTime + within(at))
 }
 
 // actionsOf are the ranges and actions of a log in the organization's catalogue.
@@ -197,5 +208,5 @@ func (t trailQuery) spoken(name, text string) string {
 	if err != nil {
 		return text
 	}
-	return at.In(t.zone).Format("2006-01-02 15:04")
+	return at.In(t.zone).Format("2006-01-02 15:04" + within(at))
 }
