@@ -111,7 +111,7 @@ func (d *demo) serve(a *app.App, catchers *catchers, exitAfter bool) error {
 	err := d.show(catchers)
 	d.env.ctx = outer
 	if err == nil && !exitAfter {
-		d.offerSignIn(a)
+		d.offerSignIn(d.config, a)
 		fmt.Fprintln(d.Stdout)
 		catchers.announce(d)
 		<-ctx.Done()

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/audittrail/audittrail/internal/app"
 	"github.com/audittrail/audittrail/internal/config"
@@ -45,12 +46,28 @@ func announceLink(w io.Writer, link app.LoginLink) {
 }
 
 // offerSignIn prints how to get into the console.
-func (e *env) offerSignIn(a *app.App) {
+func (e *env) offerSignIn(cfg *config.Config, a *app.App) {
 	link, err := a.LoginLink(e.ctx)
 	if err != nil {
 		fmt.Fprintf(e.Stdout, "No link to sign in to the console: %v\nWhen there is one to sign in: audittrail login-link --organization … --member …\n", err)
 		return
 	}
 	announceLink(e.Stdout, link)
-	fmt.Fprintln(e.Stdout, "Another link: audittrail login-link")
+	fmt.Fprintln(e.Stdout, "Another link: "+e.anotherLink(cfg, link))
+}
+
+// anotherLink is the command that makes one more link like this one: of the same records, and to the same address, as far as flags said where these are.
+func (e *env) anotherLink(cfg *config.Config, like app.LoginLink) string {
+	command := "audittrail login-link"
+	if e.file != "" {
+		command += " --config " + e.file
+	}
+	if e.flags["data-dir"] {
+		command += " --data-dir " + cfg.DataDir
+	}
+	if e.flags["listen"] || e.flags["public-url"] || e.flags["tls-cert-file"] {
+		base, _, _ := strings.Cut(like.URL, "/sign-in?")
+		command += " --public-url " + base
+	}
+	return command
 }

@@ -60,7 +60,7 @@ func (e *env) serve(cfg *config.Config, role app.Role) error {
 		return err
 	}
 	if role == app.RoleBoth {
-		e.offerSignIn(a)
+		e.offerSignIn(cfg, a)
 	}
 	err = a.Run(e.ctx)
 	return errors.Join(err, a.Close())
