@@ -110,10 +110,19 @@ func (in keyInput) checkName() error {
 	return nil
 }
 
+// knownScopes are the scopes as a message lists them.
+func knownScopes() string {
+	var names []string
+	for _, scope := range audit.Scopes() {
+		names = append(names, string(scope))
+	}
+	return strings.Join(names, ", ")
+}
+
 // scopes reads the scopes: known ones, each of which the caller has.
 func (in keyInput) scopes(by audit.Principal) ([]audit.Scope, error) {
 	if len(in.Scopes) == 0 {
-		return nil, audit.InvalidField("scopes", "is required: at least one of %v", audit.Scopes())
+		return nil, audit.InvalidField("scopes", "is required: at least one of %s", knownScopes())
 	}
 	var fields []audit.FieldError
 	var scopes []audit.Scope
@@ -123,7 +132,7 @@ func (in keyInput) scopes(by audit.Principal) ([]audit.Scope, error) {
 		case i >= 100: // far more than there are
 			return nil, audit.InvalidField("scopes", "has %d entries; there are %d scopes", len(in.Scopes), len(audit.Scopes()))
 		case !slices.Contains(audit.Scopes(), scope):
-			fields = append(fields, audit.FieldError{Field: at, Message: fmt.Sprintf("%q is not a scope; known are %v", clip(name), audit.Scopes())})
+			fields = append(fields, audit.FieldError{Field: at, Message: fmt.Sprintf("%q is not a scope; known are %s", clip(name), knownScopes())})
 		case by.Allow(scope) != nil:
 			fields = append(fields, audit.FieldError{Field: at, Message: fmt.Sprintf("%s is not yours to give", scope)})
 		case !slices.Contains(scopes, scope):

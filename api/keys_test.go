@@ -139,6 +139,16 @@ func TestWithoutATrustedProxyNobodysWordAboutTheAddressIsTaken(t *testing.T) {
 	}
 }
 
+func TestAScopeThatIsNoneIsToldWhichThereAre(t *testing.T) {
+	g := newRig(t)
+	const all = "events:write, events:read, exports, reminders, members, admin"
+	for body, want := range map[string]string{`{"name":"k"}`: "is required: at least one of " + all, `{"name":"k","scopes":["all"]}`: `"all" is not a scope; known are ` + all} {
+		if got := into[Problem](g.makeKey(body, nil).want(422)).Errors; len(got) != 1 || got[0].Message != want {
+			t.Errorf("%s: %+v, want %q", body, got, want)
+		}
+	}
+}
+
 func TestAddressesOfAKeyThatAreWrongAreNamed(t *testing.T) {
 	g := newRig(t)
 	got := g.makeKey(`{"name":"k","scopes":["exports"],"allowed_addresses":["10.0.0.1/8","here"]}`, nil).want(422).fields()
