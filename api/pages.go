@@ -25,7 +25,7 @@ func (s *Server) Mount(pages Pages) { s.pages = pages }
 // forPages says whether a request that the API refused is one for the pages.
 func (s *Server) forPages(c *fiber.Ctx, err error) bool {
 	refused, ok := err.(*fiber.Error) //nolint:errorlint // Fiber hands its own error over as it is
-	return ok && s.pages != nil && refused.Code == http.StatusNotFound && !strings.HasPrefix(c.Path(), "/v1/")
+	return ok && s.pages != nil && refused.Code == http.StatusNotFound && !strings.HasPrefix(c.Path(), "/v1/") && !ofSCIM(c)
 }
 
 // servePage answers with a page.

@@ -235,6 +235,9 @@ func scimError(err error) scimerrors.ScimError {
 	return out
 }
 
+// ofSCIM says whether a request that reached no endpoint is one of an identity provider.
+func ofSCIM(c *fiber.Ctx) bool { return strings.HasPrefix(c.Path(), pathSCIM+"/") }
+
 // failSCIM puts the body of SCIM's errors in place of the problem that fail wrote.
 func (s *Server) failSCIM(c *fiber.Ctx, err error) {
 	shown := scimError(err)

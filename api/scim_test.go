@@ -170,6 +170,18 @@ func TestSCIMSaysWhatIsWrong(t *testing.T) {
 		header: map[string]string{"Content-Type": contentSCIM, "If-Match": `W/"9"`}}).want(412)
 }
 
+func TestWhatSCIMDoesNotHaveIsRefusedInSCIMsWords(t *testing.T) {
+	g := newRig(t)
+	g.server.Mount(somePages{})
+	for request, status := range map[string]int{"GET /Me": 404, "POST /Bulk": 404, "GET /Users/a/b": 404, "DELETE /Users": 405} {
+		method, path, _ := strings.Cut(request, " ")
+		got := g.scimDo(method, path, "admin", "").want(status)
+		if kind := got.header.Get("Content-Type"); kind != contentSCIM || !strings.Contains(string(got.body), fmt.Sprintf(`"status":"%d"`, status)) {
+			t.Errorf("%s: %s %s", request, kind, got.body)
+		}
+	}
+}
+
 func TestTenThousandUsersAreListedInPages(t *testing.T) {
 	g := newRig(t)
 	const many = 10_000

@@ -121,6 +121,9 @@ func (s *Server) refuse(c *fiber.Ctx, err error) error {
 		err = over
 	}
 	s.fail(c, r.id, err)
+	if ofSCIM(c) {
+		s.failSCIM(c, err)
+	}
 	s.tellLimits(r, c.Path())
 	s.observe(c, "unmatched", r, time.Since(began))
 	return nil
