@@ -359,6 +359,17 @@ func TestSampleWritesTheSameBytesEveryTime(t *testing.T) {
 	}
 }
 
+func TestHelpOfACommandShowsHowItIsUsed(t *testing.T) {
+	for name, want := range map[string]string{
+		"reminders create": `    audittrail reminders create "Failed logins" --action login.failed --channel inbox,email,sms --to u_1 --window immediate` + "\n",
+		"members import":   "Only id and name are needed",
+	} {
+		if _, stdout, _ := command(t, "", append(strings.Fields(name), "--help")...); !strings.Contains(stdout, want) {
+			t.Errorf("the help of %s lacks %q:\n%s", name, want, stdout)
+		}
+	}
+}
+
 func TestHelpTeaches(t *testing.T) {
 	for _, name := range []string{"", "ingest", "search", "export", "orgs", "demo", "config", "standalone"} {
 		args := append(strings.Fields(name), "--help")

@@ -23,13 +23,6 @@ type membersCommand struct {
 	Erase  membersEraseCommand  `cmd:"" help:"Put a pseudonym in the place of a person, for good."`
 }
 
-// Help is shown behind the summary.
-func (membersCommand) Help() string {
-	return `A CSV file begins with a line of names, in any order: id, name, avatar, email, phone, departments (with ; between), role, status,
-user_name, external_id.
-Only id and name are needed. What the file has no column for stays as it is; a new member without role and status is an active member.`
-}
-
 type membersListCommand struct {
 	config.Client `embed:""`
 
@@ -149,6 +142,13 @@ func (c *membersPutCommand) over(before audit.Member) memberInput {
 type membersImportCommand struct {
 	config.Client `embed:""`
 	File          string `arg:"" help:"CSV file; - is standard input."`
+}
+
+// Help is shown behind the summary.
+func (membersImportCommand) Help() string {
+	return `A CSV file begins with a line of names, in any order: id, name, avatar, email, phone, departments (with ; between), role, status,
+user_name, external_id.
+Only id and name are needed. What the file has no column for stays as it is; a new member without role and status is an active member.`
 }
 
 // Run puts every member of the file, and goes on behind those that are refused.

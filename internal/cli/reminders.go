@@ -20,11 +20,6 @@ type remindersCommand struct {
 	Deliveries remindersDeliveriesCommand `cmd:"" help:"Show what a reminder sent, to whom, and what became of it."`
 }
 
-// Help is shown behind the summary.
-func (remindersCommand) Help() string {
-	return `  audittrail reminders create "Failed logins" --action login.failed --channel inbox,email,sms --to u_1 --window immediate`
-}
-
 type remindersListCommand struct {
 	config.Client `embed:""`
 }
@@ -57,6 +52,14 @@ type remindersCreateCommand struct {
 	Window   string   `default:"immediate" help:"immediate, 10m, hourly or daily: what comes within is one message."`
 	Quiet    string   `placeholder:"22:00-07:30" help:"Daily time without messages."`
 	TimeZone string   `name:"time-zone" placeholder:"ZONE" help:"Time zone of window and quiet hours: Europe/Berlin."`
+}
+
+// Help is shown behind the summary.
+func (remindersCreateCommand) Help() string {
+	return `Reminds the members of every event of these actions, from now on. What comes within the window is one message.
+
+  audittrail reminders create "Failed logins" --action login.failed --channel inbox,email,sms --to u_1 --window immediate
+  audittrail reminders create "Contacts" --action 'contacts.*' --to u_1 --window daily --time-zone Europe/Berlin`
 }
 
 // Run makes a reminder.
