@@ -336,6 +336,19 @@ func TestOrganizationsAreMadeOnTheDataDirectoryAndTheKeyIsShownOnce(t *testing.T
 	}
 }
 
+func TestWhatOnlyLooksMakesNoDataDirectory(t *testing.T) {
+	for _, args := range []string{"orgs list", "login-link", "verify"} {
+		dir := filepath.Join(t.TempDir(), "mistyped")
+		code, stdout, stderr := command(t, "", append(strings.Fields(args), "--data-dir", dir)...)
+		if code != 2 || stdout != "" || !strings.Contains(stderr, "data_dir: there is no "+dir) {
+			t.Errorf("%s: exit %d: %s%s", args, code, stdout, stderr)
+		}
+		if _, err := os.Stat(dir); err == nil {
+			t.Errorf("%s made %s", args, dir)
+		}
+	}
+}
+
 func TestConfigShowsValuesAndSourcesButNoSecrets(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("AUDITTRAIL_SMS_AUTH_TOKEN", "hunter2")

@@ -27,7 +27,7 @@ write them owns the installation. The trail records it when it is used.
 
 // Run makes the link and prints it.
 func (c *loginLinkCommand) Run(e *env) error {
-	return e.withStore(&c.Config, func(records store.Store) error {
+	return e.lookAtStore(&c.Config, func(records store.Store) error {
 		base := c.PublicURL
 		if base == "" {
 			base = localURL(&c.Config)

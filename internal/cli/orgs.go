@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/google/uuid"
@@ -110,7 +112,7 @@ type orgsListCommand struct {
 
 // Run lists organizations.
 func (c *orgsListCommand) Run(e *env) error {
-	return e.withStore(&c.Config, func(records store.Store) error {
+	return e.lookAtStore(&c.Config, func(records store.Store) error {
 		orgs, err := records.Organizations(e.ctx)
 		if err != nil {
 			return err
@@ -124,14 +126,49 @@ func (c *orgsListCommand) Run(e *env) error {
 	})
 }
 
-// withStore opens the records, which the server may have open as well.
-func (e *env) withStore(cfg *config.Config, do func(store.Store) error) (err error) {
+// lookAtStore opens the records of a data directory that is there: what only looks makes none where the name was mistyped.
+func (e *env) lookAtStore(cfg *config.Config, do func(store.Store) error) error {
+	if err := e.settle(cfg); err != nil {
+		return err
+	}
+	if err := directoryIsThere(cfg); err != nil {
+		return err
+	}
+	return e.onStore(cfg, do)
+}
+
+// withStore opens the records, and makes them where there are none.
+func (e *env) withStore(cfg *config.Config, do func(store.Store) error) error {
+	if err := e.settle(cfg); err != nil {
+		return err
+	}
+	return e.onStore(cfg, do)
+}
+
+// settle fills the settings and checks them.
+func (e *env) settle(cfg *config.Config) error {
 	if _, err := e.load(cfg); err != nil {
 		return err
 	}
 	if err := cfg.Check(); err != nil {
 		return usageError{err}
 	}
+	return nil
+}
+
+// directoryIsThere complains where the files of the engine would be in a directory that does not exist.
+func directoryIsThere(cfg *config.Config) error {
+	if cfg.Index != config.IndexSQLite {
+		return nil
+	}
+	if _, err := os.Stat(cfg.DataDir); errors.Is(err, fs.ErrNotExist) {
+		return usagef("data_dir: there is no %s: name the directory by --data-dir; `audittrail orgs create` makes one", cfg.DataDir)
+	}
+	return nil
+}
+
+// onStore opens the records, which the server may have open as well.
+func (e *env) onStore(cfg *config.Config, do func(store.Store) error) (err error) {
 	records, err := app.OpenStore(e.ctx, cfg, app.Options{Logger: e.logger(cfg.Log)})
 	if err != nil {
 		return err

@@ -95,11 +95,11 @@ type verifyCommand struct {
 
 // Run reads every event.
 func (c *verifyCommand) Run(e *env) error {
-	if _, err := e.load(&c.Config); err != nil {
+	if err := e.settle(&c.Config); err != nil {
 		return err
 	}
-	if err := c.Check(); err != nil {
-		return usageError{err}
+	if err := directoryIsThere(&c.Config); err != nil {
+		return err
 	}
 	report, err := app.Verify(e.ctx, &c.Config, app.Options{Logger: e.logger(c.Log)})
 	if err != nil {
