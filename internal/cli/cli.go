@@ -187,7 +187,11 @@ func (e *env) connect(settings *config.Client) (*client.Client, error) {
 	if err := settings.Check(); err != nil {
 		return nil, usageError{err}
 	}
-	if settings.Key == "" {
+	key := strings.TrimSpace(settings.Key.Reveal()) // what was pasted often ends with a line end
+	if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, usagef("key: is no key: it has spaces, line ends or letters in it that keys do not have; a key is like at_… and of one line")
+	}
+	if key == "" {
 		return nil, usagef("no key: give one by AUDITTRAIL_KEY, AUDITTRAIL_KEY_FILE or --key; `audittrail orgs create` prints one, and the demo " +
 			"keeps one in audittrail-data/demo.key:\n  export AUDITTRAIL_KEY_FILE=audittrail-data/demo.key")
 	}
@@ -195,7 +199,7 @@ func (e *env) connect(settings *config.Client) (*client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return client.New(settings.Server, settings.Key.Reveal(), trusted), nil
+	return client.New(settings.Server, key, trusted), nil
 }
 
 // trustedBy reads the certificates that the settings trust in place of the system's; nil where they name none.
