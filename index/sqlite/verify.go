@@ -17,16 +17,16 @@ import (
 // VerifyReport is what Verify found.
 type VerifyReport struct {
 	// Months is how many month files were read, Events how many events they hold.
-	Months int
-	Events int64
+	Months int   `json:"months"`
+	Events int64 `json:"events"`
 	// Problems are the findings, each naming its file; none means that every structure says the same.
-	Problems []string
+	Problems []string `json:"problems"`
 }
 
 // Verify reads everything and compares: SQLite's own structure, bodies, ids, facts and full text have to hold the same rows. It changes
 // nothing and can run beside appends.
 func (x *Index) Verify(ctx context.Context) (VerifyReport, error) {
-	var report VerifyReport
+	report := VerifyReport{Problems: []string{}}
 	x.life.RLock()
 	defer x.life.RUnlock()
 	if x.closed {

@@ -44,6 +44,13 @@ func TestEveryCommandThatIsAskedForJSONPrintsJSON(t *testing.T) {
 	}
 }
 
+func TestVerifyTellsProgramsWhatItFoundByNamesLikeAllOthers(t *testing.T) {
+	_, stdout, _ := command(t, "", "verify", "--data-dir", t.TempDir(), "-o", "json")
+	if want := `{"months":0,"events":0,"problems":[]}`; strings.Join(strings.Fields(stdout), "") != want {
+		t.Errorf("it prints %s, want %s", stdout, want)
+	}
+}
+
 func TestAnExportIsNotAskedForWhereItsFilesCannotBeWritten(t *testing.T) {
 	asked := false
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
