@@ -139,7 +139,7 @@ type Reminders interface {
 type Deliveries interface {
 	// SaveDelivery creates or replaces by id. CreatedAt of the first save stays. Once delivered or failed, a delivery does not
 	// go back to pending or sent: such a save is not an error and only adds the address, the provider's id and the attempts where they are
-	// missing or fewer.
+	// missing or fewer. No save takes an address or a provider's id away: where it has none, the one that is there stays.
 	SaveDelivery(ctx context.Context, delivery audit.Delivery) error
 	Delivery(ctx context.Context, organization, id string) (audit.Delivery, error)
 	// Deliveries lists a reminder's deliveries, newest first, at most limit (1 to 1,000), behind the delivery of id after ("": from the newest).

@@ -1,6 +1,7 @@
 package elastic
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/audittrail/audittrail/audit"
@@ -62,7 +63,7 @@ func (s *Store) DeleteReminder(ctx context.Context, organization, id string) err
 }
 
 // SaveDelivery is part of store.Deliveries. Twilio's callback may be there before its answer, and only the answer brings the address: so a
-// save that would take a final delivery back adds what is missing.
+// save that would take a final delivery back adds what is missing. The two may also cross: so no save takes an address away.
 func (s *Store) SaveDelivery(ctx context.Context, delivery audit.Delivery) error {
 	if err := validIDs(named{"organization", delivery.Organization}, named{"id", delivery.ID}); err != nil {
 		return err
@@ -102,14 +103,10 @@ func merge(before, save audit.Delivery) audit.Delivery {
 	back := save.Status == audit.DeliveryPending || save.Status == audit.DeliverySent
 	if !final || !back {
 		save.CreatedAt = before.CreatedAt
+		save.Address, save.Provider = cmp.Or(save.Address, before.Address), cmp.Or(save.Provider, before.Provider)
 		return save
 	}
-	if before.Address == "" {
-		before.Address = save.Address
-	}
-	if before.Provider == "" {
-		before.Provider = save.Provider
-	}
+	before.Address, before.Provider = cmp.Or(before.Address, save.Address), cmp.Or(before.Provider, save.Provider)
 	before.Attempts = max(before.Attempts, save.Attempts)
 	return before
 }

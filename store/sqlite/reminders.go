@@ -51,8 +51,11 @@ func (s *Store) DeleteReminder(ctx context.Context, organization, id string) err
 // goesBack is true of a save that would take a final delivery back.
 const goesBack = `status IN ('delivered', 'failed') AND excluded.status IN ('pending', 'sent')`
 
+// learned is what is known of a delivery and stays where a save lacks it.
+const learned = `json_patch('{}', json_object('address', doc ->> '$.address', 'provider_id', doc ->> '$.provider_id'))`
+
 // SaveDelivery is part of store.Deliveries. A save that would take a final delivery back adds what is missing and nothing else: Twilio's
-// callback may be there before its answer, and only the answer brings the address.
+// callback may be there before its answer, and only the answer brings the address. The two may also cross: so no save takes an address away.
 func (s *Store) SaveDelivery(ctx context.Context, delivery audit.Delivery) error {
 	if err := validKey(column{"organization", delivery.Organization}, column{"id", delivery.ID}); err != nil {
 		return err
@@ -69,7 +72,8 @@ func (s *Store) SaveDelivery(ctx context.Context, delivery audit.Delivery) error
 		doc = iif(`+goesBack+`, json_set(doc,
 			'$.address', coalesce(doc ->> '$.address', excluded.doc ->> '$.address'),
 			'$.provider_id', coalesce(doc ->> '$.provider_id', excluded.doc ->> '$.provider_id'),
-			'$.attempts', max(doc ->> '$.attempts', excluded.doc ->> '$.attempts')), excluded.doc)`,
+			'$.attempts', max(doc ->> '$.attempts', excluded.doc ->> '$.attempts')),
+			json_patch(`+learned+`, excluded.doc))`,
 		delivery.Organization, delivery.ID, delivery.Reminder, string(delivery.Status), toMillis(delivery.CreatedAt), string(doc))
 	return err
 }

@@ -113,6 +113,14 @@ func testLateAnswer(t *testing.T, e env) {
 	want := callback
 	want.Address, want.Attempts = answer.Address, answer.Attempts
 	wantSame(t, "the delivery", must[audit.Delivery](t)(e.Delivery(ctx, e.org, "late")), want)
+
+	// The other way round: the callback read the delivery before the answer was saved, and is saved behind it.
+	answer.ID, callback.ID, callback.Provider = "crossed", "crossed", ""
+	ok(t, e.SaveDelivery(ctx, answer))
+	ok(t, e.SaveDelivery(ctx, callback))
+	want = callback
+	want.Address, want.Provider = answer.Address, answer.Provider
+	wantSame(t, "the delivery whose callback crossed the answer", must[audit.Delivery](t)(e.Delivery(ctx, e.org, "crossed")), want)
 }
 
 func testDeliveryPages(t *testing.T, e env) {
