@@ -40,20 +40,26 @@ func slowDisk(dir string, writes int) (restore func() error, err error) {
 
 // diskOf returns the number of the whole disk that holds dir, as major:minor.
 func diskOf(dir string) (string, error) {
-	var info syscall.Stat_t
-	if err := syscall.Stat(dir, &info); err != nil {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
 		return "", err
 	}
-	dev := uint64(info.Dev)
-	number := fmt.Sprintf("%d:%d", dev>>8&0xfff|dev>>32&^0xfff, dev&0xff|dev>>12&^0xff)
-	place, err := filepath.EvalSymlinks(filepath.Join("/sys/dev/block", number))
+	var place, number string
+	for line := range strings.Lines(string(mounts)) {
+		// 35 31 254:0 / /data rw,relatime - ext4 /dev/vda rw
+		f := strings.Fields(line)
+		if within, err := filepath.Rel(f[4], dir); err == nil && filepath.IsLocal(within) && len(f[4]) >= len(place) {
+			number, place = f[2], f[4]
+		}
+	}
+	disk, err := filepath.EvalSymlinks(filepath.Join("/sys/dev/block", number))
 	if err != nil {
 		return "", fmt.Errorf("%s is on no disk: %w", dir, err)
 	}
-	if _, err := os.Stat(filepath.Join(place, "partition")); err != nil {
-		return number, nil
+	if _, err := os.Stat(filepath.Join(disk, "partition")); err == nil {
+		disk = filepath.Dir(disk)
 	}
-	whole, err := os.ReadFile(filepath.Join(filepath.Dir(place), "dev"))
+	whole, err := os.ReadFile(filepath.Join(disk, "dev"))
 	return strings.TrimSpace(string(whole)), err
 }
 
