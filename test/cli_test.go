@@ -24,6 +24,7 @@ func TestTheCommandLineDoesTheMainJob(t *testing.T) {
 	t.Run("ingest goes on where it was interrupted or killed", sh.testResume)
 	t.Run("search prints tables for people and JSON for programs", sh.testSearch)
 	t.Run("export downloads and verifies", sh.testExport)
+	t.Run("exports are listed, shown, downloaded, repeated and cancelled", sh.testExports)
 	t.Run("keys are made, work, and are revoked", sh.testKeys)
 	t.Run("reminders are made, tested, and show what they sent", sh.testReminders)
 	t.Run("organizations are made beside the running server", sh.testOrgs)

@@ -65,6 +65,7 @@ type commands struct {
 	Ingest    ingestCommand    `cmd:"" group:"Working with a server" help:"Send events from files or standard input."`
 	Search    searchCommand    `cmd:"" group:"Working with a server" help:"Find events."`
 	Export    exportCommand    `cmd:"" group:"Working with a server" help:"Export events as files, wait, download and verify them."`
+	Exports   exportsCommand   `cmd:"" group:"Working with a server" help:"List, show, download, repeat and cancel exports."`
 	Reminders remindersCommand `cmd:"" group:"Working with a server" help:"List, create, delete and test reminders; show what they sent."`
 	Keys      keysCommand      `cmd:"" group:"Working with a server" help:"List, create and revoke API keys."`
 	Members   membersCommand   `cmd:"" group:"Working with a server" help:"List, change, import and erase members."`

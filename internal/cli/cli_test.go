@@ -330,7 +330,7 @@ func TestSampleWritesTheSameBytesEveryTime(t *testing.T) {
 }
 
 func TestHelpTeaches(t *testing.T) {
-	for _, name := range []string{"", "ingest", "search", "export", "orgs", "demo", "config", "standalone"} {
+	for _, name := range []string{"", "ingest", "search", "export", "exports", "exports list", "exports download", "orgs", "demo", "config", "standalone"} {
 		args := append(strings.Fields(name), "--help")
 		if code, stdout, _ := command(t, "", args...); code != 0 || !strings.Contains(stdout, "Usage: audittrail") {
 			t.Errorf("%s: exit %d\n%s", strings.Join(args, " "), code, stdout)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,7 +32,7 @@ type exportCommand struct {
 	Mode    string   `enum:"latest,all" default:"latest" help:"latest: one file of the 20,000 newest rows; all: as many files as it takes, and a manifest."`
 	Columns []string `placeholder:"NAME" help:"Columns of csv and xlsx, in this order; all where not given: ${columns}."`
 	Dir     string   `short:"d" default:"." placeholder:"DIR" help:"Where the files are written."`
-	Wait    bool     `default:"true" negatable:"" help:"Wait and download; --no-wait prints the export's id at once."`
+	Wait    bool     `default:"true" negatable:"" help:"Wait and download; --no-wait prints the export's id at once, for exports download."`
 }
 
 // Help is shown behind the summary.
@@ -39,7 +40,9 @@ func (exportCommand) Help() string {
 	return `Says how many rows match and how many are cut, waits, downloads, and compares every file with the server's SHA-256.
 
   audittrail export --log login --from 30d --mode all --format xlsx --dir reports
-  audittrail export --range contacts --columns time,actor_name,message`
+  audittrail export --range contacts --columns time,actor_name,message
+
+The files stay at the server for 24 hours: audittrail exports lists, downloads, repeats and cancels what was asked for.`
 }
 
 // Run exports.
@@ -69,26 +72,84 @@ func (c *exportCommand) Run(e *env) error {
 		}
 	}
 	export, err := server.CreateExport(e.ctx, request)
+	if err != nil && e.ctx.Err() != nil {
+		return errors.New("interrupted before the server answered: `audittrail exports list` shows whether the export runs")
+	}
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(e.Stderr, describeExport(export))
 	if !c.Wait {
-		return e.print(export, func(w io.Writer) { row(w, export.ID) })
+		return e.announceExport(export)
 	}
-	if export, err = e.awaitExport(server, export); err != nil {
-		return err
+	return e.fetchExport(server, export, c.Dir)
+}
+
+// announceExport prints the id of an export that runs, and says how to get its files.
+func (e *env) announceExport(x client.Export) error {
+	fmt.Fprintf(e.Stderr, "%s\n`audittrail exports download %s` waits for it and downloads it.\n", describeExport(x), plain(x.ID))
+	return e.print(x, func(w io.Writer) { row(w, x.ID) })
+}
+
+// fetchExport waits until an export is ready, downloads it and says where its files are.
+func (e *env) fetchExport(server *client.Client, x client.Export, dir string) error {
+	id := x.ID
+	if x.Status == audit.ExportRunning {
+		fmt.Fprintln(e.Stderr, describeExport(x))
 	}
-	paths, err := downloadExport(e.ctx, server, export, c.Dir)
+	x, err := e.awaitExport(server, x)
+	var paths []string
+	if err == nil {
+		paths, err = downloadExport(e.ctx, server, x, dir)
+	}
+	if err != nil && e.ctx.Err() != nil {
+		return fmt.Errorf("interrupted: the export %s stays at the server; `audittrail exports download %s` waits for it and downloads it", plain(id), plain(id))
+	}
 	if err != nil {
+		return adviseExport(id, err)
+	}
+	return e.print(x, func(w io.Writer) { fileTable(w, x, paths) })
+}
+
+// fileTable lists the files of an export, under the names given.
+func fileTable(w io.Writer, x client.Export, names []string) {
+	row(w, "FILE", "ROWS", "SIZE", "SHA-256")
+	for i, f := range x.Files {
+		row(w, names[i], count(f.Rows), size(f.Bytes), f.SHA256)
+	}
+}
+
+// adviseExport adds to an answer that an export is not there, or is no more, what to do next.
+func adviseExport(id string, err error) error {
+	var problem *client.Error
+	if !errors.As(err, &problem) {
 		return err
 	}
-	return e.print(export, func(w io.Writer) {
-		row(w, "FILE", "ROWS", "SIZE", "SHA-256")
-		for i, f := range export.Files {
-			row(w, paths[i], count(f.Rows), size(f.Bytes), f.SHA256)
-		}
-	})
+	switch problem.Status {
+	case http.StatusNotFound:
+		return fmt.Errorf("%w\n  `audittrail exports list` shows the exports that there are", err)
+	case http.StatusGone:
+		return fmt.Errorf("%w\n  %s", err, repeatAdvice(id))
+	}
+	return err
+}
+
+func repeatAdvice(id string) string {
+	return fmt.Sprintf("`audittrail exports again %s` asks for it again, with what matches now", plain(id))
+}
+
+// overExport says why an export has no files to download, and what to do next.
+func overExport(x client.Export) error {
+	text := string(x.Status)
+	switch x.Status {
+	case audit.ExportFailed:
+		text += ": " + orNothing(x.Error)
+	case audit.ExportExpired:
+		text += ": its files were there until " + stamp(x.ExpiresAt)
+	case audit.ExportRevoked:
+		text = "was revoked: its files are deleted"
+	case audit.ExportRunning, audit.ExportReady:
+	}
+	return fmt.Errorf("the export %s %s\n  %s", plain(x.ID), plain(text), repeatAdvice(x.ID))
 }
 
 // describeExport says what an export will hold.
@@ -96,7 +157,7 @@ func describeExport(x client.Export) string {
 	text := fmt.Sprintf("export %s: %s rows match", x.ID, count(x.Matched))
 	switch {
 	case x.Truncated > 0:
-		text += fmt.Sprintf("; the newest %s are exported and %s older ones are cut (--mode all exports every one)", count(x.Rows), count(x.Truncated))
+		text += fmt.Sprintf("; the newest %s are exported and %s older ones are cut (`audittrail export --mode all` exports every one)", count(x.Rows), count(x.Truncated))
 	case x.Mode == audit.ModeAll && x.Rows > audit.ExportRows:
 		text += fmt.Sprintf("; they come in %d files", (x.Rows+audit.ExportRows-1)/audit.ExportRows)
 	}
@@ -107,29 +168,29 @@ func describeExport(x client.Export) string {
 func (e *env) awaitExport(server *client.Client, x client.Export) (client.Export, error) {
 	bar := e.newProgress("export", max(1, x.Rows))
 	defer bar.end()
-	id := x.ID
 	tick := time.NewTicker(exportPoll)
 	defer tick.Stop()
-	for {
-		err := client.Retry(e.ctx, exportPatience, nil, func() (err error) {
-			x, err = server.Export(e.ctx, id)
-			return err
-		})
-		switch {
-		case err != nil:
-			return x, err
-		case x.Status == audit.ExportReady:
-			return x, nil
-		case x.Status != audit.ExportRunning:
-			return x, fmt.Errorf("the export %s %s: %s", id, x.Status, orNothing(x.Error))
-		}
+	for x.Status == audit.ExportRunning {
 		bar.set(x.Done, count(x.Done)+" rows")
 		select {
 		case <-tick.C:
 		case <-e.ctx.Done():
-			return x, fmt.Errorf("interrupted: the export %s goes on at the server", id)
+			return x, e.ctx.Err()
 		}
+		latest := x
+		err := client.Retry(e.ctx, exportPatience, nil, func() (err error) {
+			latest, err = server.Export(e.ctx, x.ID)
+			return err
+		})
+		if err != nil {
+			return x, err
+		}
+		x = latest
 	}
+	if x.Status != audit.ExportReady {
+		return x, overExport(x)
+	}
+	return x, nil
 }
 
 func orNothing(text string) string {

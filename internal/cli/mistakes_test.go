@@ -62,6 +62,8 @@ func TestWhatOnlyLooksMakesNoDataDirectory(t *testing.T) {
 func TestHelpOfACommandShowsHowItIsUsed(t *testing.T) {
 	for name, want := range map[string]string{
 		"reminders create": `    audittrail reminders create "Failed logins" --action login.failed --channel inbox,email,sms --to u_1 --window immediate` + "\n",
+		"exports":          "    audittrail exports download 01a20b95-e691-7b6c-8317-46fa461a49d2 --dir reports\n",
+		"exports again":    `audittrail exports download "$(audittrail exports again `,
 		"members import":   "Only id and name are needed",
 	} {
 		if _, stdout, _ := command(t, "", append(strings.Fields(name), "--help")...); !strings.Contains(stdout, want) {

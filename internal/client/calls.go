@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/audittrail/audittrail/audit"
 )
@@ -47,25 +46,29 @@ func (c *Client) Search(ctx context.Context, query url.Values) (Page, error) {
 
 // Export is an export as the server shows it.
 type Export struct {
-	ID        string             `json:"id"`
-	Format    audit.ExportFormat `json:"format"`
-	Mode      audit.ExportMode   `json:"mode"`
-	Status    audit.ExportStatus `json:"status"`
-	Matched   int64              `json:"matched"`
-	Rows      int64              `json:"rows"`
-	Truncated int64              `json:"truncated"`
-	Done      int64              `json:"done"`
-	Progress  float64            `json:"progress"`
-	ReadyAt   time.Time          `json:"ready_at,omitzero"`
-	ExpiresAt time.Time          `json:"expires_at,omitzero"`
-	Error     string             `json:"error,omitempty"`
-	Files     []ExportFile       `json:"files"`
+	audit.Export
+	Files    []ExportFile `json:"files"` // in the place of Export's own
+	Progress float64      `json:"progress"`
+	Warning  string       `json:"warning,omitempty"`
 }
 
 // ExportFile is one file of an export.
 type ExportFile struct {
 	audit.ExportFile
-	URL string `json:"url"`
+	URL string `json:"url,omitempty"`
+}
+
+// ExportPage is a page of exports, newest first.
+type ExportPage struct {
+	Exports    []Export `json:"exports"`
+	NextCursor string   `json:"next_cursor"`
+}
+
+// Exports asks for a page of exports.
+func (c *Client) Exports(ctx context.Context, query url.Values) (ExportPage, error) {
+	var page ExportPage
+	err := c.Call(ctx, http.MethodGet, "/v1/exports", query, nil, &page)
+	return page, err
 }
 
 // CreateExport asks for an export. request holds the filters, format and mode.
@@ -78,13 +81,29 @@ func (c *Client) CreateExport(ctx context.Context, request map[string]any) (Expo
 // Export reads an export.
 func (c *Client) Export(ctx context.Context, id string) (Export, error) {
 	var export Export
-	err := c.Call(ctx, http.MethodGet, "/v1/exports/"+url.PathEscape(id), nil, nil, &export)
+	err := c.Call(ctx, http.MethodGet, exportPath(id), nil, nil, &export)
 	return export, err
 }
 
+// RepeatExport asks for an export again: a new one of the same filters, format and columns, of what matches now.
+func (c *Client) RepeatExport(ctx context.Context, id string) (Export, error) {
+	var export Export
+	err := c.Call(ctx, http.MethodPost, exportPath(id)+"/again", nil, nil, &export)
+	return export, err
+}
+
+// CancelExport ends a running export and takes back the files of a ready one. One that is over already is answered as it is.
+func (c *Client) CancelExport(ctx context.Context, id string) (Export, error) {
+	var export Export
+	err := c.Call(ctx, http.MethodDelete, exportPath(id), nil, nil, &export)
+	return export, err
+}
+
+func exportPath(id string) string { return "/v1/exports/" + url.PathEscape(id) }
+
 // Download copies a file of an export to w, until ctx ends.
 func (c *Client) Download(ctx context.Context, export, name string, w io.Writer) error {
-	path := "/v1/exports/" + url.PathEscape(export) + "/files/" + url.PathEscape(name)
+	path := exportPath(export) + "/files/" + url.PathEscape(name)
 	response, err := c.do(ctx, http.MethodGet, path, nil, "", nil)
 	if err != nil {
 		return err
