@@ -116,6 +116,7 @@ func TestWhatIsWrongInTheAddressIsSaidAndTheFormStays(t *testing.T) {
 		"cursor=nonsense": "is not a cursor", "actoor=u_1": "is not a filter of this list", "q=%22open": "has no closing quote", "q=outcome%3Abad": "is not an outcome",
 		"ip=300.1.1.1": "is not an IP address", "from=yesterday": "is neither a day", "from=2026-11-10&to=2026-11-01": "must be before to", "action=%3Cb%3E": "is not an action",
 		"q=" + strings.Repeat("x", 3000): "at most 2048", "outcome=perhaps": "must be success", "q=a%00b%FF": "UTF-8",
+		"when=lately": "must be today, 7d, 30d, 90d or range", "when=lately&from=2026-11-10": "must be today, 7d, 30d, 90d or range",
 	} {
 		got := g.get(me, "/operation-logs?range=contacts&"+address)
 		if got.StatusCode < 400 || got.StatusCode >= 500 {

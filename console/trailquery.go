@@ -65,10 +65,10 @@ func (r *request) trailQuery(page trailPage) trailQuery {
 			t.values[name] = some
 		}
 	}
-	if when := t.values.Get("when"); when != "" && when != "range" {
+	if days, err := t.days(); days > 0 {
 		t.values.Del("from")
 		t.values.Del("to")
-	} else if !t.values.Has("from") && !t.values.Has("to") {
+	} else if err == nil && !t.values.Has("from") && !t.values.Has("to") {
 		t.values.Del("when")
 	}
 	t.cursor, t.event, t.exact = r.query.Get("cursor"), r.query.Get("event"), r.query.Get("total") == "exact"
@@ -159,17 +159,30 @@ func (t trailQuery) hidesOwn() bool {
 
 // span is the time that is asked for; zero where it is open.
 func (t trailQuery) span() (from, to time.Time, err error) {
-	for _, p := range presets {
-		if p.days > 0 && p.Value == t.values.Get("when") {
-			year, month, day := t.now.In(t.zone).Date()
-			return time.Date(year, month, day-p.days+1, 0, 0, 0, 0, t.zone), time.Time{}, nil
-		}
+	days, err := t.days()
+	if err != nil {
+		return from, to, err
+	}
+	if days > 0 {
+		year, month, day := t.now.In(t.zone).Date()
+		return time.Date(year, month, day-days+1, 0, 0, 0, 0, t.zone), time.Time{}, nil
 	}
 	if from, err = t.moment("from", 0); err != nil {
 		return from, to, err
 	}
 	to, err = t.moment("to", 1)
 	return from, to, err
+}
+
+// days is how many days until now the choice of time means; 0 where it leaves the time to from and to. One that is mistyped would be all of the time.
+func (t trailQuery) days() (int, error) {
+	when := t.values.Get("when")
+	for _, p := range presets {
+		if p.Value == when {
+			return p.days, nil
+		}
+	}
+	return 0, audit.InvalidField("when", "%q is not a choice of time: must be today, 7d, 30d, 90d or range", shorten(when))
 }
 
 // moment reads a time: with an offset, or a day or a minute of the reader's zone. A day that ends a span is part of it: days is then 1.
