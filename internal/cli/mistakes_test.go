@@ -23,6 +23,8 @@ func TestMistakesEndWithTwoAndSayWhatToDo(t *testing.T) {
 		"demo without Temporal":         {[]string{"demo"}, "go run ./standalone"},
 		"a server that is no address":   {[]string{"search", "--server", "here", "--key", "k"}, "must be like http://127.0.0.1:8080"},
 		"a time that is none":           {[]string{"search", "--key", "k", "--from", "yesterday"}, "--from"},
+		"days before all years":         {[]string{"search", "--key", "k", "--from", "99999999999999999d"}, `--from: "99999999999999999d" is too long ago: at most 36525d`},
+		"more hours than are taken":     {[]string{"export", "--key", "k", "--to", "900000h"}, `--to: "900000h" is too long ago: at most 36525d`},
 		"a key that has ended":          {[]string{"keys", "create", "x", "--scopes", "admin", "--key", "k", "--expires=-1h"}, "--expires must not be negative"},
 		"a key of two lines":            {[]string{"search", "--key", "at_1\nat_2"}, "key: is no key"},
 		"an organization's id":          {[]string{"orgs", "create", "A B", "--name", "x"}, `"A B" is not an id`},

@@ -48,17 +48,27 @@ func (f filters) values(text string) (url.Values, error) {
 	return values, nil
 }
 
+// mostDays is how long ago a time may be where that is said by its length: a hundred years, so that a slip of the finger makes no year that no server reads.
+const mostDays = 36525
+
 // parseTime turns "24h", "7d", a day or a time into a time of the API. A day begins at 00:00 UTC.
 func parseTime(text string) (string, error) {
 	if text == "" {
 		return "", nil
 	}
+	tooLong := fmt.Errorf("%q is too long ago: at most %dd", text, mostDays)
 	if days, found := strings.CutSuffix(text, "d"); found {
 		if n, err := strconv.Atoi(days); err == nil && n >= 0 {
+			if n > mostDays {
+				return "", tooLong
+			}
 			return now().AddDate(0, 0, -n).Format(audit.TimeLayout), nil
 		}
 	}
 	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
+		if ago > mostDays*24*time.Hour {
+			return "", tooLong
+		}
 		return now().Add(-ago).Format(audit.TimeLayout), nil
 	}
 	for _, layout := range []string{time.DateOnly, time.RFC3339Nano} {
