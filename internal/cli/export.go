@@ -67,7 +67,7 @@ func (c *exportCommand) Run(e *env) error {
 		}
 	}
 	if c.Wait { // what cannot be written is not asked for
-		if err := os.MkdirAll(c.Dir, 0o750); err != nil {
+		if err := makeFolder(c.Dir); err != nil {
 			return err
 		}
 	}
