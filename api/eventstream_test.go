@@ -130,6 +130,22 @@ func TestBadRequestsForAStreamAreRefusedBeforeItBegins(t *testing.T) {
 	g.do(call{method: "GET", path: "/v1/events/stream?log=login", key: "other", header: map[string]string{headerLastEvent: id}}).want(422)
 }
 
+func TestHEADOfAStreamAnswersAsGETDoesAndBeginsNone(t *testing.T) {
+	g := newRig(t)
+	before := len(g.trail("acme"))
+	for _, path := range []string{"/v1/events/stream", "/v1/messages/stream"} {
+		a := g.do(call{method: "HEAD", path: path, key: "creator"}).want(200)
+		if got := a.header.Get("Content-Type"); got != "text/event-stream; charset=utf-8" || len(a.body) > 0 || a.header.Get("Content-Length") != "" {
+			t.Errorf("%s: %q of %v", path, a.body, a.header)
+		}
+		g.do(call{method: "HEAD", path: path}).want(401)
+	}
+	g.do(call{method: "HEAD", path: "/v1/events/stream?from=yesterday", key: "creator"}).want(422)
+	if after := len(g.trail("acme")); after != before || g.server.streams.Load() != 0 {
+		t.Errorf("%d records, %d streams", after-before, g.server.streams.Load())
+	}
+}
+
 func TestOpeningAStreamIsRecordedOrNotDone(t *testing.T) {
 	g := newRig(t)
 	g.follow("contact", "?"+url.Values{"q": {"alice"}}.Encode(), "")

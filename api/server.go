@@ -100,7 +100,7 @@ func New(cfg Config) *Server {
 		}
 		handler := s.serve(e)
 		s.app.Add(e.Method, fiberPath(e.Path), handler)
-		if e.Method == http.MethodGet && !e.stream {
+		if e.Method == http.MethodGet {
 			s.app.Add(http.MethodHead, fiberPath(e.Path), handler)
 		}
 	}

@@ -25,8 +25,14 @@ type feed interface {
 }
 
 // stream answers with server-sent events, from a feed that begin makes, which also returns the first of them. It ends when the client leaves, the
-// reader may read no more, or the server shuts down.
+// reader may read no more, or the server shuts down. HEAD has the headers alone, and begins none.
 func (s *Server) stream(r *request, begin func() (feed, string, error)) error {
+	if r.c.Method() == http.MethodHead {
+		setStreamHeaders(r)
+		r.c.Response().SkipBody = true
+		r.c.Response().Header.SetContentLength(-1)
+		return nil
+	}
 	if s.streams.Add(1) > int64(s.cfg.Limits.Streams) {
 		s.streams.Add(-1)
 		return audit.Unavailable(nil, 10*time.Second, "too many streams are open; try again later, or ask without a stream now and then")
@@ -43,10 +49,7 @@ func (s *Server) stream(r *request, begin func() (feed, string, error)) error {
 		return err
 	}
 	s.metrics.streams.Inc()
-	header := &r.c.Response().Header
-	header.SetContentType("text/event-stream; charset=utf-8")
-	header.Set("X-Accel-Buffering", "no") // proxies must not gather it
-	r.c.Response().SetStatusCode(http.StatusOK)
+	setStreamHeaders(r)
 	r.kept = true
 	ctx, cancel, id, conn := r.ctx, r.cancel, r.id, r.c.Context().Conn()
 	r.c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
@@ -62,6 +65,13 @@ func (s *Server) stream(r *request, begin func() (feed, string, error)) error {
 		s.runStream(ctx, &streamWriter{w: w, conn: conn, deadline: s.streamDeadline}, f, id, first)
 	})
 	return nil
+}
+
+func setStreamHeaders(r *request) {
+	header := &r.c.Response().Header
+	header.SetContentType("text/event-stream; charset=utf-8")
+	header.Set("X-Accel-Buffering", "no") // proxies must not gather it
+	r.c.Response().SetStatusCode(http.StatusOK)
 }
 
 func (s *Server) streamDeadline() time.Time { return time.Now().Add(s.cfg.Limits.WriteTimeout) }
