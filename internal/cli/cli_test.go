@@ -165,6 +165,13 @@ func TestIngestWritesRejectedLinesWithTheirReasonsAndSendsTheRest(t *testing.T) 
 	}
 }
 
+func TestOneRejectedEventIsSaidAsOne(t *testing.T) {
+	newProducer(t)
+	if _, code, stderr := ingest(t, writeFile(t, "events.ndjson", lines(1)+"{}\n")); code != 1 || !strings.Contains(stderr, "1 event was rejected; ") {
+		t.Errorf("exit %d: %s", code, stderr)
+	}
+}
+
 func TestIngestOfSeveralFilesNamesEachThatHasRejectedLines(t *testing.T) {
 	newProducer(t)
 	first, second := writeFile(t, "first.ndjson", "{}\n{}\n"), writeFile(t, "second.ndjson", lines(1)+"{}\n")

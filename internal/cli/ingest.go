@@ -96,7 +96,7 @@ func refusal(all []ingestTotals) error {
 	if rejected == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s events were rejected; everything else is stored. Reasons: %s", count(rejected), strings.Join(files, ", "))
+	return fmt.Errorf("%s rejected; everything else is stored. Reasons: %s", counted(rejected, "event was", "events were"), strings.Join(files, ", "))
 }
 
 // ingestFile sends one file, as far as it can be read.

@@ -117,3 +117,11 @@ func makeFolder(dir string) error {
 	}
 	return errors.Join(file.Close(), os.Remove(file.Name()))
 }
+
+// counted writes a number with the word for one or for several.
+func counted[T int | int64](n T, one, several string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return count(n) + " " + several
+}
