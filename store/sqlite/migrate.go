@@ -2,9 +2,15 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	_ "embed"
+	"errors"
 	"fmt"
 	"log/slog"
+	"time"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/audittrail/audittrail/audit"
 )
@@ -34,7 +40,7 @@ var migrations = []string{schema, signInSchema, provisionedSchema, keysSchema, g
 func (s *Store) migrate(ctx context.Context, logger *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	tx, err := s.writer.BeginTx(ctx, nil)
+	tx, err := s.beginFirst(ctx)
 	if err != nil {
 		return fault(err, "open the store")
 	}
@@ -63,4 +69,23 @@ func (s *Store) migrate(ctx context.Context, logger *slog.Logger) error {
 	}
 	logger.Info("store migrated", slog.Int("from", version), slog.Int("to", len(migrations)))
 	return nil
+}
+
+// beginFirst begins the first transaction of the process. A file becomes one with a write-ahead log by its first connection, and of several processes that
+// try at the same moment SQLite tells all but one that it is busy, at once, without waiting busyTimeout.
+func (s *Store) beginFirst(ctx context.Context) (*sql.Tx, error) {
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for began := time.Now(); ; {
+		tx, err := s.writer.BeginTx(ctx, nil)
+		var e *sqlite.Error
+		if !errors.As(err, &e) || e.Code()&0xff != sqlite3.SQLITE_BUSY || time.Since(began) >= busyTimeout {
+			return tx, err
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
